@@ -1,0 +1,1 @@
+"""Budget decisions from a posterior."""

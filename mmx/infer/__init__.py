@@ -1,0 +1,1 @@
+"""Samplers, convergence gate and sampling statistics, generic over a density."""

@@ -1,0 +1,1 @@
+"""The marketing-mix model: resolved constants, design, density, front ends, posterior."""

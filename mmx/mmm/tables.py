@@ -1,0 +1,67 @@
+"""What a fit reports, as plain tables: the only form in which reports, files and tracking see numbers of a fit.
+
+Every interval is equal-tailed 90 % (``q05``, ``q95``); every number is computed once, from the stored draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+STATS = ("mean", "median", "q05", "q95")
+
+
+@dataclass(frozen=True)
+class FitTables:
+    """Tables of one fit.
+
+    Attributes
+    ----------
+    channels : DataFrame, one row per medium or treatment, in the order paid, organic, treatment
+        ``channel, kind`` (paid | organic | treatment)``, spend`` (NaN unless paid), and ``{quantity}_{stat}`` for
+        quantity in ``roas, mroas, roas_long, mroas_long, contribution, contribution_long, contribution_share`` and stat
+        in ``mean, median, q05, q95`` (ROAS columns NaN unless paid). Money, or KPI units for an index; ROAS is KPI
+        money per unit of money; shares are of the KPI in the window.
+    contributions : DataFrame
+        ``date, channel, mean, median, q05, q95``: money per period of the window, summed over geos, paid, organic and
+        treatments.
+    baseline : DataFrame
+        ``date, component, mean, median, q05, q95`` in money per period, summed over geos. Components: ``baseline`` (the
+        sum of the following), ``intercept, trend, season, drift, controls, events`` (those that exist), and
+        ``carry_in``, the effect of media before the window, which is not part of ``baseline``.
+    fitted : DataFrame
+        ``date, kpi, mean, q05, q95``: KPI and posterior prediction in KPI units, summed over geos, with noise in the
+        interval.
+    curves : DataFrame
+        ``channel, multiplier, spend, mean, median, q05, q95, observed``: KPI money in the window, or KPI units for an
+        index, if every cell's spend (exposure for organic media) is multiplied; ``observed`` is False where the largest
+        cell would exceed the largest observed one.
+    fit : dict
+        ``r2, mape, wape, crps, coverage90`` over the cells of the window in KPI units; ``mape`` is None where a KPI is 0.
+    parameters : DataFrame
+        ``name, mean, sd, q05, q95, rhat, ess_bulk, ess_tail`` of all sampled parameters.
+    """
+
+    channels: pd.DataFrame
+    contributions: pd.DataFrame
+    baseline: pd.DataFrame
+    fitted: pd.DataFrame
+    curves: pd.DataFrame
+    fit: dict[str, float | None]
+    parameters: pd.DataFrame
+
+    def channel_stats(self) -> dict[str, dict[str, Any]]:
+        """``{channel: {spend, roas: {mean, ...}, ...}}`` as in ``summary.json``; quantities that do not exist are left out."""
+        quantities = [c.removesuffix("_mean") for c in self.channels.columns if c.endswith("_mean")]
+        out: dict[str, dict[str, Any]] = {}
+        for row in self.channels.to_dict("records"):
+            stats: dict[str, Any] = {"kind": row["kind"]}
+            if pd.notna(row["spend"]):
+                stats["spend"] = float(row["spend"])
+            for quantity in quantities:
+                if pd.notna(row[f"{quantity}_mean"]):
+                    stats[quantity] = {stat: float(row[f"{quantity}_{stat}"]) for stat in STATS}
+            out[str(row["channel"])] = stats
+        return out

@@ -1,0 +1,1 @@
+"""Figures and files. They receive values and compute no statistics."""

@@ -1,0 +1,1 @@
+"""Adstock and saturation: pure functions, one file each."""

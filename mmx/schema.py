@@ -1,0 +1,441 @@
+"""Validated settings: what a configuration may say, and the model specification that is made from it.
+
+Every value stands once, in ``configs/default.yaml``; the classes here only say which keys exist, their types and limits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Adstock = Literal["geometric", "delayed"]
+Saturation = Literal["hill", "logistic"]
+TargetKind = Literal["money", "count", "index"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Frozen(BaseModel):
+    """Immutable settings that refuse unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Prior(Frozen):
+    """A prior distribution, by its parameters or by ``median`` and ``q90`` (the 90 % quantile).
+
+    ``lognormal``: ``median, q90`` or ``mu, sigma`` (of the logarithm). ``normal``: ``median, q90`` or ``mean, sd``.
+    ``half_normal``: ``sd``. ``beta``: ``a, b``.
+    """
+
+    family: Literal["lognormal", "normal", "half_normal", "beta"]
+    median: float | None = None
+    q90: float | None = None
+    mu: float | None = None
+    sigma: Positive | None = None
+    mean: float | None = None
+    sd: Positive | None = None
+    a: Positive | None = None
+    b: Positive | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        ways = {
+            "lognormal": ({"median", "q90"}, {"mu", "sigma"}),
+            "normal": ({"median", "q90"}, {"mean", "sd"}),
+            "half_normal": ({"sd"},),
+            "beta": ({"a", "b"},),
+        }[self.family]
+        numbers = ("median", "q90", "mu", "sigma", "mean", "sd", "a", "b")
+        given = {k for k in numbers if getattr(self, k) is not None}
+        if given not in ways:
+            options = " or ".join(", ".join(sorted(w)) for w in ways)
+            raise ValueError(f"a {self.family} prior takes {options}; it was given {', '.join(sorted(given)) or 'nothing'}")
+        if self.median is not None and self.q90 is not None and self.q90 <= self.median:
+            raise ValueError(f"q90 ({self.q90:g}) must be above the median ({self.median:g})")
+        if self.family == "lognormal" and self.median is not None and self.median <= 0:
+            raise ValueError(f"a lognormal median must be positive, not {self.median:g}")
+        return self
+
+
+class EffectPrior(Prior):
+    """The prior on what a channel does.
+
+    ``kind`` says on what: its ``roas`` over the training window, its ``contribution`` (share of the KPI) or its
+    ``coefficient`` (effect at full saturation, in units of the mean KPI). At model level ``contribution`` is the share
+    of all channels together.
+    """
+
+    kind: Literal["roas", "contribution", "coefficient"]
+    family: Literal["lognormal", "normal"]
+
+
+class ShapePriors(Frozen):
+    """Priors on the response curve of a channel; a channel uses those that its families have.
+
+    ``alpha``: retention per period. ``theta``: peak delay as a share of the adstock window. ``half_saturation`` and
+    ``slope``: Hill, the first in multiples of the channel's mean active exposure. ``lam``: logistic rate, per the same.
+    """
+
+    alpha: Prior
+    theta: Prior
+    half_saturation: Prior
+    slope: Prior
+    lam: Prior
+
+    @model_validator(mode="after")
+    def _families(self) -> Self:
+        for name in ("alpha", "theta"):
+            if getattr(self, name).family != "beta":
+                raise ValueError(f"{name} lies between 0 and 1 and takes a beta prior, not {getattr(self, name).family}")
+        for name in ("half_saturation", "slope", "lam"):
+            if getattr(self, name).family != "lognormal":
+                raise ValueError(f"{name} is positive and takes a lognormal prior, not {getattr(self, name).family}")
+        return self
+
+
+class BaselinePriors(Frozen):
+    """Prior standard deviations of the baseline, in standard deviations of the KPI over the training rows.
+
+    ``drift_sd`` and ``geo_sd`` scale half-normal priors; ``drift_length`` is the length scale of the slow drift in years.
+    """
+
+    intercept: Positive
+    trend: Positive
+    season: Positive
+    control: Positive
+    event: Positive
+    treatment: Positive
+    noise: Positive
+    drift: Positive
+    drift_length: Prior
+    geo_intercept: Positive
+    geo_effect: Positive
+
+    @model_validator(mode="after")
+    def _families(self) -> Self:
+        if self.drift_length.family != "lognormal":
+            raise ValueError(f"drift_length is positive and takes a lognormal prior, not {self.drift_length.family}")
+        return self
+
+
+class Seasonality(Frozen):
+    """Number of Fourier pairs of the yearly season."""
+
+    yearly: Annotated[int, Field(ge=0, le=20)]
+
+
+class ModelSettings(Frozen):
+    """The model family and its priors."""
+
+    adstock: Adstock
+    adstock_window: Annotated[int, Field(ge=2, le=104)]
+    saturation: Saturation
+    likelihood: Literal["normal"]
+    trend: Literal["none", "linear"]
+    seasonality: Seasonality
+    drift: bool
+    priors: EffectPrior
+    organic_priors: EffectPrior
+    shapes: ShapePriors
+    baseline: BaselinePriors
+
+    @model_validator(mode="after")
+    def _organic(self) -> Self:
+        if self.organic_priors.kind == "roas":
+            raise ValueError("organic_priors.kind cannot be roas: organic media have no spend; use contribution or coefficient")
+        return self
+
+
+class Window(Frozen):
+    """First and last period of the KPI window, inclusive; null means the first or last row."""
+
+    start: dt.date | None
+    end: dt.date | None
+
+
+class ChannelSettings(Frozen):
+    """One paid channel: its columns, and what it overrides of the model."""
+
+    spend: str
+    exposure: str | None = None
+    adstock: Adstock | None = None
+    adstock_window: Annotated[int, Field(ge=2, le=104)] | None = None
+    saturation: Saturation | None = None
+    priors: EffectPrior | None = None
+
+
+class OrganicSettings(Frozen):
+    """One organic medium: exposure without spend."""
+
+    exposure: str
+    adstock: Adstock | None = None
+    adstock_window: Annotated[int, Field(ge=2, le=104)] | None = None
+    saturation: Saturation | None = None
+    priors: EffectPrior | None = None
+
+    @model_validator(mode="after")
+    def _no_roas(self) -> Self:
+        if self.priors is not None and self.priors.kind == "roas":
+            raise ValueError("an organic medium has no spend, hence no roas; use contribution or coefficient")
+        return self
+
+
+class EventColumn(Frozen):
+    """A text column whose levels are events; ``none`` are the levels that mean no event."""
+
+    column: str
+    none: tuple[str, ...] = ()
+
+
+class DatedEvent(Frozen):
+    """An event with its first and last day, inclusive."""
+
+    name: str
+    start: dt.date
+    end: dt.date
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.end < self.start:
+            raise ValueError(f"event {self.name!r} ends ({self.end}) before it starts ({self.start})")
+        return self
+
+
+class LongLayout(Frozen):
+    """Column names of a long table: one row per date, geo and variable."""
+
+    variable: str
+    value: str
+
+
+class Policies(Frozen):
+    """What to do where the data break the contract: ``error`` refuses, anything else repairs and is recorded."""
+
+    missing_spend: Literal["error", "zero"]
+    missing_exposure: Literal["error", "zero"]
+    missing_controls: Literal["error", "previous"]
+    negative_spend: Literal["error", "zero"]
+    duplicates: Literal["error", "sum"]
+    silent_channel: Literal["error", "drop"]
+
+
+class DataSettings(Frozen):
+    """Where the table is and what its columns mean."""
+
+    path: str | None
+    date: str
+    window: Window
+    geo: str | None
+    population: str | None
+    target: str
+    target_kind: TargetKind
+    unit_value: str | Positive | None
+    currency: str | None
+    channels: Annotated[dict[str, ChannelSettings], Field(min_length=1)]
+    organic: dict[str, OrganicSettings]
+    treatments: tuple[str, ...]
+    controls: tuple[str, ...]
+    events: EventColumn | tuple[DatedEvent, ...] | None
+    long: LongLayout | None
+    policies: Policies
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.target_kind == "count" and self.unit_value is None:
+            raise ValueError("target_kind: count needs unit_value, a column or a number: what one unit of the KPI is worth")
+        if self.target_kind != "count" and self.unit_value is not None:
+            raise ValueError(f"unit_value is for target_kind: count; this one is {self.target_kind}: take unit_value out")
+        if self.population is not None and self.geo is None:
+            raise ValueError("population needs geo: name the geo column, or take population out")
+        both = sorted(set(self.channels) & set(self.organic))
+        if both:
+            raise ValueError(f"{', '.join(both)} stands under both channels and organic: keep one")
+        return self
+
+
+class SamplerSettings(Frozen):
+    """Which sampler, how long, and what the one automatic retry does."""
+
+    name: Literal["nutpie", "numpyro", "pymc"]
+    chains: Annotated[int, Field(ge=2, le=64)]
+    tune: Annotated[int, Field(ge=50)]
+    draws: Annotated[int, Field(ge=50)]
+    target_accept: Annotated[float, Field(gt=0.5, lt=1)]
+    max_depth: Annotated[int, Field(ge=3, le=15)]
+    retry_target_accept: Annotated[float, Field(gt=0.5, lt=1)]
+
+
+class GateSettings(Frozen):
+    """When a posterior counts as converged."""
+
+    max_rhat: Annotated[float, Field(gt=1)]
+    min_ess: Positive
+    min_ebfmi: Positive
+    max_divergences: Annotated[int, Field(ge=0)]
+
+
+class BudgetSettings(Frozen):
+    """The budget question: a total, a horizon and bounds on each channel's multiplier."""
+
+    total: Positive | None
+    horizon: Annotated[int, Field(ge=1, le=1000)]
+    bounds: tuple[Annotated[float, Field(ge=0)], Positive]
+    reference: Literal["last", "last_year"]
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.bounds[0] > self.bounds[1]:
+            raise ValueError(f"bounds must be low, high; {list(self.bounds)} is the other way round")
+        return self
+
+
+class CheckSettings(Frozen):
+    """Limits of the data contract and the pre-model checks."""
+
+    unmatched_share: Share
+    vif: Positive
+    correlation: Share
+    weeks_of_spend: Annotated[int, Field(ge=1)]
+    periods_per_parameter: Positive
+    prior_media_share: tuple[Positive, Positive]
+    collinear_tolerance: Positive
+
+
+class TrackingSettings(Frozen):
+    """Where runs are logged; ``uri: null`` logs nowhere."""
+
+    uri: str | None
+    experiment: str
+
+
+class OutputSettings(Frozen):
+    """Where output folders go when ``--out`` is not given."""
+
+    dir: str
+
+
+class MediaSpec(Frozen):
+    """What the model says about one medium, its overrides filled in."""
+
+    adstock: Adstock
+    adstock_window: int
+    saturation: Saturation
+    priors: EffectPrior
+    own_prior: bool
+
+
+class Constants(Frozen):
+    """Everything derived from data, as explicit numbers, from the training rows only.
+
+    Attributes
+    ----------
+    kpi_scale : float
+        KPI units (per head) that make 1 inside: the mean absolute KPI.
+    kpi_mean, kpi_sd : float
+        Mean and standard deviation of the scaled KPI.
+    geo_scale : tuple of float, (geo,)
+        Population over its mean, or each geo's mean KPI over their mean without population; 1 for one geo.
+    media_scale : tuple of float, (media,)
+        Mean active exposure per head of each medium: paid channels, then organic.
+    kind : tuple of str, (media,)
+        What the effect parameter of each medium means: ``roas``, ``contribution``, ``coefficient`` or ``total``.
+    numerator : tuple of float, (media,)
+        KPI money per unit of the effect parameter: spend for ``roas``, total KPI money for ``contribution``.
+    column_mean, column_sd : tuple of float
+        Standardisation of treatments, then controls. A treatment is measured from its minimum (``column_mean``).
+    drift_terms : int
+        Number of basis functions of the drift; 0 without drift.
+    drift_center, drift_half_range : float
+        Centre and half range of time for the drift, in periods from the first row.
+    periods_per_year : float
+    time_center, time_range : float
+        Trend: ``(t - time_center) / time_range``.
+    """
+
+    kpi_scale: float
+    kpi_mean: float
+    kpi_sd: float
+    geo_scale: tuple[float, ...]
+    media_scale: tuple[float, ...]
+    kind: tuple[Literal["roas", "contribution", "coefficient", "total"], ...]
+    numerator: tuple[float, ...]
+    column_mean: tuple[float, ...]
+    column_sd: tuple[float, ...]
+    drift_terms: int
+    drift_center: float
+    drift_half_range: float
+    periods_per_year: float
+    time_center: float
+    time_range: float
+
+
+class Spec(Frozen):
+    """A model specification; ``constants`` is None until ``mmx.mmm.resolve`` has filled it in."""
+
+    name: str
+    target_kind: TargetKind
+    channels: dict[str, MediaSpec]
+    organic: dict[str, MediaSpec]
+    model: ModelSettings
+    sampler: SamplerSettings
+    gate: GateSettings
+    constants: Constants | None = None
+
+
+def _media_spec(settings: ChannelSettings | OrganicSettings, model: ModelSettings, priors: EffectPrior) -> MediaSpec:
+    return MediaSpec(
+        adstock=settings.adstock or model.adstock,
+        adstock_window=settings.adstock_window or model.adstock_window,
+        saturation=settings.saturation or model.saturation,
+        priors=settings.priors or priors,
+        own_prior=settings.priors is not None,
+    )
+
+
+class Config(Frozen):
+    """A whole configuration, validated."""
+
+    name: str
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    data: DataSettings
+    model: ModelSettings
+    sampler: SamplerSettings
+    gate: GateSettings
+    budget: BudgetSettings
+    checks: CheckSettings
+    tracking: TrackingSettings
+    output: OutputSettings
+
+    @model_validator(mode="after")
+    def _roas_needs_money(self) -> Self:
+        if self.data.target_kind == "index":
+            asks = [f"channel {k}" for k, c in self.data.channels.items() if c.priors and c.priors.kind == "roas"]
+            if self.model.priors.kind == "roas":
+                asks.insert(0, "model.priors")
+            if asks:
+                raise ValueError(
+                    f"target_kind: index has no money value, so a prior of kind roas ({', '.join(asks)}) means nothing; "
+                    "use kind: contribution (share of the KPI that all channels bring) or coefficient"
+                )
+        return self
+
+    @property
+    def spec(self) -> Spec:
+        """The model specification of this configuration, without data-derived constants."""
+        model = self.model
+        return Spec(
+            name=self.name,
+            target_kind=self.data.target_kind,
+            channels={k: _media_spec(c, model, model.priors) for k, c in self.data.channels.items()},
+            organic={k: _media_spec(c, model, model.organic_priors) for k, c in self.data.organic.items()},
+            model=model,
+            sampler=self.sampler,
+            gate=self.gate,
+        )
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Plain mapping of all settings, ready for YAML."""
+        return self.model_dump(mode="json")

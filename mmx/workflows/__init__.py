@@ -1,0 +1,1 @@
+"""One file per job: data, model, decision, tracking and report meet here."""
