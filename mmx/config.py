@@ -35,6 +35,10 @@ LATER_VALUES = {
     ("sampler.name", "pathfinder"): "Pathfinder is not part of this version; use nutpie",
     ("sampler.name", "laplace"): "the Laplace approximation is not part of this version; use nutpie",
 }
+_ALTERNATIVES = {
+    "data.events": "a mapping {column: COLUMN, none: [LEVELS]} or a list of {name: NAME, start: DATE, end: DATE}",
+    "data.unit_value": "a column of the table or a number above 0",
+}
 
 
 def default_text() -> str:
@@ -72,14 +76,13 @@ def read_config(
     local = Path("configs/default.yaml")
     if local.is_file():
         layers.append(_read(local))
-    folder: Path | None = None
+    named: Path | None = None
     if source is None:
         if customer is None or platform is None:
             raise ConfigError("no configuration was named: give a file, or --customer together with --platform")
         above = Path("configs") / f"{customer}.yaml"
         named = Path("configs") / customer / f"{platform}.yaml"
         layers += [_read(p) for p in (above, named) if p == named or p.is_file()]
-        folder = named.parent
     elif isinstance(source, Mapping):
         layers.append(dict(source))
     else:
@@ -87,15 +90,14 @@ def read_config(
             raise ConfigError(f"give either the file {source} or --customer and --platform, not both")
         named = _locate(Path(source))
         layers.append(_read(named))
-        folder = named.parent
     merged: dict[str, Any] = {}
     for layer in layers:
         merged = merge(merged, layer)
     for text in overrides:
         merged = merge(merged, _override(text))
-    merged.setdefault("name", "mmx")
-    name = str(source) if isinstance(source, str | Path) else "the configuration"
-    return _validate(_anchored(merged, folder), name)
+    merged.setdefault("name", "mmx" if named is None else named.stem if customer is None else f"{customer}_{platform}")
+    name = "the configuration" if named is None else str(named)
+    return _validate(_anchored(merged, None if named is None else named.parent), name)
 
 
 def merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,9 +133,10 @@ def _locate(path: Path) -> Path:
     for candidate in (path, Path("configs") / path, Path("configs") / f"{path}.yaml"):
         if candidate.is_file():
             return candidate
-    known = sorted(str(p) for p in Path("configs").rglob("*.yaml"))
-    near = difflib.get_close_matches(str(path), known, n=1, cutoff=0.4)
-    hint = f"Did you mean {near[0]}?" if near else "Check the path."
+    files = sorted(Path("configs").rglob("*.yaml"))
+    known = {name: str(p) for p in files for name in (str(p.relative_to("configs").with_suffix("")), p.stem, p.name, str(p))}
+    near = difflib.get_close_matches(str(path), known, n=1, cutoff=0.5)
+    hint = f"Did you mean {known[near[0]]}?" if near else "Check the path."
     raise ConfigError(f"there is no configuration file {path}. {hint}")
 
 
@@ -147,7 +150,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _parse(text: str, name: str) -> dict[str, Any]:
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{name} is not valid YAML: {error}") from error
     if value is None:
@@ -157,13 +160,31 @@ def _parse(text: str, name: str) -> dict[str, Any]:
     return value
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that leaves dates to the validation, which can say where a wrong one stands, and refuses a key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                problem = f"the key {key.value!r} stands {keys.count(key.value)} times: keep one"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def _override(text: str) -> dict[str, Any]:
     path, equals, value = text.partition("=")
     keys = path.split(".")
     if not equals or not all(keys):
         raise ConfigError(f"the override {text!r} is not of the form key.path=value, such as sampler.draws=2000")
     try:
-        nested: Any = yaml.safe_load(value)
+        nested: Any = yaml.load(value, _Loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"the value in {text!r} is not valid YAML: {error}") from error
     for key in reversed(keys[1:]):
@@ -178,7 +199,7 @@ def _validate(merged: dict[str, Any], name: str) -> Config:
     except ValidationError as error:
         seen = {p.where for p in problems}
         details: list[Any] = list(error.errors())
-        problems += [p for d in details if (p := _problem(d)).where not in seen]
+        problems += [p for d in _untangled(details, merged) if (p := _problem(d)).where not in seen]
     if problems:
         raise ConfigError(f"{name} cannot be used", problems)
     return config
@@ -200,20 +221,81 @@ def _reserved(merged: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
+def _untangled(details: Sequence[Mapping[str, Any]], merged: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Keep of each alternative (``A | B``) the errors of the one that the user meant, by the form of what was given."""
+    kept: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    unions: dict[tuple[Any, ...], Any] = {}
+    for detail in details:
+        loc = tuple(detail["loc"])
+        at = next((i for i, key in enumerate(loc) if _is_branch(key)), None)
+        if at is not None:
+            unions[loc[:at]] = _at(merged, loc[:at])
+        if at is None or str(loc[at]).startswith(_branch_of(unions[loc[:at]])):
+            kept[loc] = detail
+    for loc, given in unions.items():
+        if not any(known[: len(loc)] == loc for known in kept):
+            message = _ALTERNATIVES.get(".".join(str(k) for k in loc), "another value")
+            kept[loc] = {"loc": loc, "type": "alternatives", "msg": message, "input": given}
+    return list(kept.values())
+
+
+def _branch_of(given: Any) -> str:
+    """Return the start of pydantic's name for the alternative that a value looks like."""
+    if isinstance(given, Mapping):
+        return "EventColumn"
+    if isinstance(given, list | tuple):
+        return "tuple["
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return "constrained-float"
+    return "?"
+
+
+def _at(node: Any, loc: Sequence[Any]) -> Any:
+    for key in loc:
+        node = node[key]
+    return node
+
+
 def _problem(detail: Mapping[str, Any]) -> Problem:
     loc = tuple(detail["loc"])
-    where = ".".join(str(k) for k in loc if not _is_branch(k)) or "the configuration"
-    kind, message = detail["type"], str(detail["msg"])
+    where = ".".join(str(k) for k in loc if not _is_branch(k) and k != "[key]") or "the configuration"
+    kind, message, given = detail["type"], str(detail["msg"]), detail["input"]
     if kind == "extra_forbidden":
         known = _known_keys(loc[:-1])
         near = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
         remedy = f"Did you mean {near[0]!r}?" if near else f"Known keys here: {', '.join(known)}."
         return Problem(where, "unknown key", "a known key", remedy)
+    if kind == "missing" and isinstance(loc[-1], int):
+        return Problem(
+            where.rsplit(".", 1)[0], f"value {loc[-1] + 1} of the list is missing", "more values", "Complete the list."
+        )
     if kind == "missing":
-        return Problem(where, "this setting is missing", "a value", "Add it to the file.")
+        options = _options(loc)
+        remedy = f"Add {loc[-1]}: {options[0]}, or another of these." if options else f"Add {loc[-1]!r} to the file."
+        return Problem(where, "this setting is missing", f"one of {', '.join(options)}" if options else "a value", remedy)
     if kind == "value_error":
         return Problem(where, message.removeprefix("Value error, "), "consistent settings", "Change one of them.")
-    return Problem(where, f"it is {detail['input']!r}", _sentence(message), "Change the value.")
+    if kind == "string_type":
+        why = "YAML takes yes, no, on, off for truth values. " if isinstance(given, bool) else ""
+        return Problem(where, f"it is {given!r}", "text", f"{why}Put it in quotes." if given is not None else "Give a name.")
+    if kind in {"model_type", "dict_type", "model_attributes_type"}:
+        keys = _known_keys(loc)
+        expected = f"a mapping with keys such as {', '.join(keys[:6])}" if kind != "dict_type" else "a mapping, name: {...}"
+        example = f"Write {loc[-1]}: {{spend: {given}}}." if "spend" in keys and isinstance(given, str) else "Change the value."
+        return Problem(where, f"it is {given!r}", expected, example)
+    if kind == "tuple_type":
+        return Problem(
+            where, f"it is {given!r}", "a list", f"Write [{given}]." if isinstance(given, str) else "Change the value."
+        )
+    if kind.startswith("date"):
+        return Problem(where, f"it is {str(given)!r}", "a date such as 2024-01-31", "Write it as YYYY-MM-DD.")
+    return Problem(where, f"it is {given!r}", _sentence(message), "Change the value.")
+
+
+def _options(loc: Sequence[Any]) -> list[str]:
+    """Return the values that a setting may take, where they are few and known."""
+    found = [_step(model, loc[-1]) for model in _models_at(loc[:-1])]
+    return [str(v) for a in found if typing.get_origin(a) is typing.Literal for v in typing.get_args(a)]
 
 
 def _sentence(message: str) -> str:
@@ -229,14 +311,18 @@ def _is_branch(key: Any) -> bool:
 
 def _known_keys(loc: Sequence[Any]) -> list[str]:
     """Return the field names of the model that sits at a location of the configuration."""
+    return sorted({name for model in _models_at(loc) for name in model.model_fields})
+
+
+def _models_at(loc: Sequence[Any]) -> list[type[BaseModel]]:
     models: list[type[BaseModel]] = [Config]
     for key in loc:
         if isinstance(key, str) and _is_branch(key):
-            models = [m for m in models if m.__name__ == key] or models
+            models = [m for m in models if m.__name__ in key] or models
             continue
         inner = [m for model in models for m in _models_in(_step(model, key))]
         models = inner or models
-    return sorted({name for model in models for name in model.model_fields})
+    return models
 
 
 def _step(model: type[BaseModel], key: Any) -> Any:

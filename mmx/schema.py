@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Adstock = Literal["geometric", "delayed"]
 Saturation = Literal["hill", "logistic"]
 TargetKind = Literal["money", "count", "index"]
+EffectKind = Literal["roas", "contribution", "coefficient", "total"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -52,7 +53,10 @@ class Prior(Frozen):
         given = {k for k in numbers if getattr(self, k) is not None}
         if given not in ways:
             options = " or ".join(", ".join(sorted(w)) for w in ways)
-            raise ValueError(f"a {self.family} prior takes {options}; it was given {', '.join(sorted(given)) or 'nothing'}")
+            hint = "; write family beside the new ones to replace those inherited" if any(w < given for w in ways) else ""
+            raise ValueError(
+                f"a {self.family} prior takes {options}; it was given {', '.join(sorted(given)) or 'nothing'}{hint}"
+            )
         if self.median is not None and self.q90 is not None and self.q90 <= self.median:
             raise ValueError(f"q90 ({self.q90:g}) must be above the median ({self.median:g})")
         if self.family == "lognormal" and self.median is not None and self.median <= 0:
@@ -97,9 +101,11 @@ class ShapePriors(Frozen):
 
 
 class BaselinePriors(Frozen):
-    """Prior standard deviations of the baseline, in standard deviations of the KPI over the training rows.
+    """Prior standard deviations of the baseline over the training rows.
 
-    ``drift_sd`` and ``geo_sd`` scale half-normal priors; ``drift_length`` is the length scale of the slow drift in years.
+    ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI, ``geo_effect`` is on the log
+    of a channel's effect, all others are in standard deviations of the KPI (within geos). ``noise``, ``drift`` and
+    ``geo_effect`` scale half-normal priors; ``drift_length`` is the length scale of the slow drift in years.
     """
 
     intercept: Positive
@@ -139,6 +145,8 @@ class ModelSettings(Frozen):
     drift: bool
     priors: EffectPrior
     organic_priors: EffectPrior
+    split_sd: Positive
+    silent_prior: Prior
     shapes: ShapePriors
     baseline: BaselinePriors
 
@@ -146,6 +154,10 @@ class ModelSettings(Frozen):
     def _organic(self) -> Self:
         if self.organic_priors.kind == "roas":
             raise ValueError("organic_priors.kind cannot be roas: organic media have no spend; use contribution or coefficient")
+        if self.priors.kind == "contribution" and self.priors.family != "lognormal":
+            raise ValueError("priors of kind contribution are on the share of all channels together and take family: lognormal")
+        if self.silent_prior.family not in ("lognormal", "normal"):
+            raise ValueError(f"silent_prior takes a lognormal or normal prior, not {self.silent_prior.family}")
         return self
 
 
@@ -154,6 +166,12 @@ class Window(Frozen):
 
     start: dt.date | None
     end: dt.date | None
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.start is not None and self.end is not None and self.end < self.start:
+            raise ValueError(f"the window ends ({self.end}) before it starts ({self.start})")
+        return self
 
 
 class ChannelSettings(Frozen):
@@ -253,6 +271,12 @@ class DataSettings(Frozen):
         both = sorted(set(self.channels) & set(self.organic))
         if both:
             raise ValueError(f"{', '.join(both)} stands under both channels and organic: keep one")
+        same = sorted(set(self.treatments) & (set(self.channels) | set(self.organic)))
+        if same:
+            raise ValueError(f"{', '.join(same)} is the name of a medium and of a treatment: give the medium another name")
+        names = [e.name for e in self.events] if isinstance(self.events, tuple) else []
+        if twice := sorted({n for n in names if names.count(n) > 1}):
+            raise ValueError(f"events has {', '.join(twice)} more than once: give each date range its own name")
         return self
 
 
@@ -360,7 +384,7 @@ class Constants(Frozen):
     kpi_sd: float
     geo_scale: tuple[float, ...]
     media_scale: tuple[float, ...]
-    kind: tuple[Literal["roas", "contribution", "coefficient", "total"], ...]
+    kind: tuple[EffectKind, ...]
     numerator: tuple[float, ...]
     column_mean: tuple[float, ...]
     column_sd: tuple[float, ...]

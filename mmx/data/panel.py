@@ -14,6 +14,7 @@ import numpy.typing as npt
 import xarray as xr
 
 NATIONAL = "national"
+NAMED = ("organic", "treatment", "control", "event")
 Floats = npt.NDArray[np.float64]
 
 
@@ -26,8 +27,9 @@ class Panel:
     data : xarray.Dataset
         ``kpi (geo, time)`` in the user's units, NaN outside the window where the file has none;
         ``spend (geo, time, channel)`` in money per period, >= 0; ``exposure (geo, time, channel)``, equal to spend
-        where a channel has no exposure column; ``organic (geo, time, organic)`` exposure; ``treatment (geo, time,
-        treatment)``; ``control (geo, time, control)``; ``event (geo, time, event)`` 0/1 or share of the period;
+        where a channel has no exposure column; ``organic (geo, time, organic_name)`` exposure; ``treatment (geo, time,
+        treatment_name)``; ``control (geo, time, control_name)``; ``event (geo, time, event_name)`` 0/1 or share of the
+        period;
         ``unit_value (geo, time)`` money per KPI unit, 1 where the KPI is money or an index; ``population (geo)``, NaN
         where unknown; ``window (time)`` bool, the KPI window: earlier rows are media history, later rows are planned.
         ``time`` holds the first day of each period as datetime64.
@@ -64,7 +66,9 @@ class Panel:
 
     def names(self, dim: str) -> tuple[str, ...]:
         """Labels along ``geo``, ``channel``, ``organic``, ``treatment``, ``control`` or ``event``."""
-        return tuple(str(v) for v in self.data[dim].values) if dim in self.data.sizes else ()
+        # an xarray variable of several dimensions cannot bear the name of one of them
+        label = f"{dim}_name" if dim in NAMED else dim
+        return tuple(str(v) for v in self.data[label].values) if label in self.data.sizes else ()
 
     @cached_property
     def window(self) -> npt.NDArray[np.bool_]:
@@ -88,7 +92,7 @@ class Panel:
 
     def describe(self) -> dict[str, Any]:
         """Return the size of the panel in plain numbers, for logs."""
-        sizes = {str(k): int(v) for k, v in self.data.sizes.items()}
+        sizes = {str(k).removesuffix("_name"): int(v) for k, v in self.data.sizes.items()}
         dates = self.dates
         inside = dates[self.window]
         return {

@@ -36,8 +36,8 @@ class FitTables:
         interval.
     curves : DataFrame
         ``channel, multiplier, spend, mean, median, q05, q95, observed``: KPI money in the window, or KPI units for an
-        index, if every cell's spend (exposure for organic media) is multiplied; ``observed`` is False where the largest
-        cell would exceed the largest observed one.
+        index, if every cell's spend (exposure for organic media) is multiplied; ``observed`` is False where the median
+        active cell would exceed the largest observed one.
     fit : dict
         ``r2, mape, wape, crps, coverage90`` over the cells of the window in KPI units; ``mape`` is None where a KPI is 0.
     parameters : DataFrame

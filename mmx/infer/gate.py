@@ -1,0 +1,139 @@
+"""The convergence gate: a posterior that has not converged is not used.
+
+Rank-normalised split R-hat, bulk and tail effective sample size (Vehtari et al. 2021) and E-BFMI (Betancourt 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmx.infer.target import Draws
+from mmx.schema import GateSettings
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Verdict of the gate with the worst figures and the reasons.
+
+    Attributes
+    ----------
+    passed : bool
+    reasons : tuple of str
+        What failed, with the worst quantity; empty when passed.
+    max_rhat, min_ess_bulk, min_ess_tail, min_ebfmi : float
+    divergences, reached_max_depth : int
+        Number of draws.
+    """
+
+    passed: bool
+    reasons: tuple[str, ...]
+    max_rhat: float
+    min_ess_bulk: float
+    min_ess_tail: float
+    min_ebfmi: float
+    divergences: int
+    reached_max_depth: int
+
+    @property
+    def min_ess(self) -> float:
+        """Smaller of the smallest bulk and tail effective sample sizes."""
+        return min(self.min_ess_bulk, self.min_ess_tail)
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return plain numbers for JSON."""
+        return {**asdict(self), "reasons": list(self.reasons)}
+
+
+def summarise(values: Mapping[str, Floats]) -> pd.DataFrame:
+    """Mean, spread and diagnostics of named quantities.
+
+    Parameters
+    ----------
+    values : mapping of str to array, (chain, draw)
+
+    Returns
+    -------
+    DataFrame
+        ``name, mean, sd, q05, q95, rhat, ess_bulk, ess_tail``. A quantity that never moves has R-hat 1 by convention
+        only if it is constant by construction, hence such quantities are not for this table.
+    """
+    from arviz_stats.base.array import array_stats
+
+    names = list(values)
+    stacked = np.stack([np.asarray(values[n], dtype=float) for n in names], axis=-1)
+    q05, q95 = np.quantile(stacked, [0.05, 0.95], axis=(0, 1))
+    return pd.DataFrame(
+        {
+            "name": names,
+            "mean": stacked.mean(axis=(0, 1)),
+            "sd": stacked.std(axis=(0, 1), ddof=1),
+            "q05": q05,
+            "q95": q95,
+            "rhat": array_stats.rhat(stacked, chain_axis=0, draw_axis=1),
+            "ess_bulk": array_stats.ess(stacked, chain_axis=0, draw_axis=1, method="bulk"),
+            "ess_tail": array_stats.ess(stacked, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95)),
+        }
+    )
+
+
+def judge(table: pd.DataFrame, draws: Draws, settings: GateSettings) -> Gate:
+    """Judge a fit.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of ``summarise``, over everything that must have converged.
+    draws : Draws
+        For divergences, depth and energy.
+    settings : GateSettings
+
+    Returns
+    -------
+    Gate
+        A diagnostic that is not finite fails.
+    """
+    ebfmi = _ebfmi(draws.stats["energy"])
+    divergences = int(draws.stats["diverging"].sum())
+    reasons = []
+    for column, label, limit, above in (
+        ("rhat", "R-hat", settings.max_rhat, True),
+        ("ess_bulk", "bulk ESS", settings.min_ess, False),
+        ("ess_tail", "tail ESS", settings.min_ess, False),
+    ):
+        figures = table[column].to_numpy(dtype=float)
+        bad = ~(figures <= limit) if above else ~(figures >= limit)
+        if bad.any():
+            worst = int(np.nanargmax(figures) if above else np.nanargmin(figures)) if np.isfinite(figures).any() else 0
+            order = "above" if above else "below"
+            reasons.append(
+                f"{label} {order} {limit:g} for {int(bad.sum())} of {len(table)} quantities, "
+                f"worst {figures[worst]:.4g} ({table['name'].iloc[worst]})"
+            )
+    if not ebfmi >= settings.min_ebfmi:
+        reasons.append(f"E-BFMI {ebfmi:.2f} is below {settings.min_ebfmi:g}")
+    if divergences > settings.max_divergences:
+        reasons.append(f"{divergences} divergent draws, {settings.max_divergences} allowed")
+    return Gate(
+        passed=not reasons,
+        reasons=tuple(reasons),
+        max_rhat=float(table["rhat"].max()),
+        min_ess_bulk=float(table["ess_bulk"].min()),
+        min_ess_tail=float(table["ess_tail"].min()),
+        min_ebfmi=ebfmi,
+        divergences=divergences,
+        reached_max_depth=int(draws.stats["reached_max_depth"].sum()),
+    )
+
+
+def _ebfmi(energy: npt.NDArray[Any]) -> float:
+    """Smallest energy Bayesian fraction of missing information over chains."""
+    energy = np.asarray(energy, dtype=float)
+    return float((np.square(np.diff(energy, axis=1)).mean(axis=1) / energy.var(axis=1)).min())

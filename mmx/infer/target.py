@@ -1,0 +1,127 @@
+"""What a sampler needs to know of a model: a log density over an unconstrained vector, and its front ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mmx.jax_setup import jax
+
+Floats = npt.NDArray[np.float64]
+Progress = Callable[[int, int, int], None]  # finished draws, total draws, divergences, over all chains
+
+
+@dataclass(frozen=True)
+class Site:
+    """A named variable of the front ends: where it lies in the unconstrained vector, and its transform.
+
+    Attributes
+    ----------
+    name : str
+    place : slice
+    transform : {"identity", "log", "logit"}
+        From the variable to the unconstrained coordinates.
+    """
+
+    name: str
+    place: slice
+    transform: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """A log density with its data, generic over the model behind it.
+
+    Attributes
+    ----------
+    dim : int
+        Length of the unconstrained vector.
+    log_density : callable
+        ``(q (dim,), inputs) -> ()`` in JAX. The same object for the same structure, so that it compiles once.
+    inputs : dict
+        Arrays that the density takes as arguments.
+    names : tuple of str, (dim,)
+        Name of every coordinate, for diagnostics.
+    numpyro_model, pymc_model : callable or None
+        ``numpyro_model(inputs)`` and ``pymc_model() -> pymc.Model``: the same density in their words.
+    sites : tuple of Site
+        The named variables that the front ends sample, in the order of the unconstrained vector.
+    """
+
+    dim: int
+    log_density: Callable[[jax.Array, dict[str, Any]], jax.Array]
+    inputs: dict[str, Any]
+    names: tuple[str, ...]
+    numpyro_model: Callable[[dict[str, Any]], None] | None
+    pymc_model: Callable[[], Any] | None
+    sites: tuple[Site, ...]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What a sampler returns, in one vocabulary.
+
+    Attributes
+    ----------
+    q : array, (chain, draw, dim)
+        Unconstrained draws.
+    stats : dict of array, (chain, draw)
+        ``lp, acceptance_rate, diverging, energy, n_steps, tree_depth, reached_max_depth``.
+    seconds : dict of float
+        ``compile`` and ``sample``.
+    sampler : str
+    settings : dict
+        Chains, tune, draws, target acceptance, depth, seed, as used.
+    """
+
+    q: Floats
+    stats: dict[str, npt.NDArray[Any]]
+    seconds: dict[str, float]
+    sampler: str
+    settings: dict[str, Any]
+
+
+def initial_point(dim: int, seed: int, start: Draws | None = None) -> Floats:
+    """Starting point of one chain, (dim,).
+
+    Without ``start``, uniform between -1 and 1 around the centre of the priors; with it, a draw of the earlier fit.
+
+    Raises
+    ------
+    ValueError
+        If the earlier fit has another number of parameters.
+    """
+    rng = np.random.default_rng([seed % 2**32, 7])
+    if start is None:
+        return rng.uniform(-1.0, 1.0, size=dim)
+    flat = start.q.reshape(-1, start.q.shape[-1])
+    if flat.shape[1] != dim:
+        raise ValueError(f"the earlier fit has {flat.shape[1]} parameters and this one {dim}: it cannot start from there")
+    point: Floats = flat[rng.integers(len(flat))]
+    return point
+
+
+_FORWARD: dict[str, Callable[[Floats], Floats]] = {
+    "identity": lambda v: v,
+    "log": lambda v: np.log(v),
+    "logit": lambda v: np.log(v) - np.log1p(-v),
+}
+_INVERSE: dict[str, Callable[[Floats], Floats]] = {
+    "identity": lambda v: v,
+    "log": lambda v: np.exp(v),
+    "logit": lambda v: 1.0 / (1.0 + np.exp(-v)),
+}
+
+
+def to_sites(sites: tuple[Site, ...], q: Floats) -> dict[str, Floats]:
+    """Values of the front ends' variables at unconstrained vectors (..., dim)."""
+    return {site.name: _INVERSE[site.transform](q[..., site.place]) for site in sites}
+
+
+def from_sites(sites: tuple[Site, ...], values: dict[str, Floats]) -> Floats:
+    """Unconstrained vectors (..., dim) of the front ends' variables (..., size)."""
+    return np.concatenate([_FORWARD[site.transform](values[site.name]) for site in sites], axis=-1)

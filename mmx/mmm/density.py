@@ -1,0 +1,172 @@
+"""The log density of the model, stated once, in JAX: what every sampler reaches and every test compares with.
+
+``y[g,t] = baseline[g,t] + sum_c beta[g,c] saturation(adstock(x[g,t,c])) + noise`` on the scaled KPI, with the baseline
+integrated out. The effect of a medium is sampled in the unit its prior speaks of; ``beta`` is solved from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mmx.jax_setup import jax, jnp
+from mmx.mmm import collapse
+from mmx.mmm.structure import Block, Structure
+from mmx.response.registry import ADSTOCKS, SATURATIONS
+
+Inputs = dict[str, Any]
+Params = dict[str, jax.Array]
+
+
+def constrain(structure: Structure, q: jax.Array, inputs: Inputs) -> Params:
+    """Map an unconstrained vector (dim,) to the named parameters."""
+    return {b.name: _to_value(b, q[structure.slices[b.name]], inputs["prior"][b.name], structure) for b in structure.blocks}
+
+
+def _to_value(block: Block, q: jax.Array, prior: jax.Array, structure: Structure) -> jax.Array:
+    if block.kind == "effect":
+        linear = prior[0] + prior[1] * q
+        return jnp.where(lognormal_effects(structure), jnp.exp(linear), linear)
+    if block.kind == "lognormal":
+        return jnp.exp(prior[0] + prior[1] * q)
+    if block.kind == "beta":
+        return jax.nn.sigmoid(q)
+    return jnp.exp(q) if block.kind == "half_normal" else q
+
+
+def lognormal_effects(structure: Structure) -> np.ndarray:
+    """Which entries of the ``effect`` block are log-normal."""
+    pairs = zip(structure.effect, structure.kind, strict=True)
+    return np.array([family == "lognormal" for family, kind in pairs if kind != "total"])
+
+
+def log_prior(structure: Structure, q: jax.Array, inputs: Inputs) -> jax.Array:
+    """Log prior density of the unconstrained vector, Jacobians included."""
+    total = jnp.zeros(())
+    for block in structure.blocks:
+        part, prior = q[structure.slices[block.name]], inputs["prior"][block.name]
+        if block.kind == "beta":
+            a, b = prior
+            norm = jax.scipy.special.gammaln(a + b) - jax.scipy.special.gammaln(a) - jax.scipy.special.gammaln(b)
+            total += jnp.sum(norm + a * jax.nn.log_sigmoid(part) + b * jax.nn.log_sigmoid(-part))
+        elif block.kind == "half_normal":
+            ratio = jnp.exp(part) / prior[0]
+            total += jnp.sum(0.5 * jnp.log(2.0 / jnp.pi) - jnp.log(prior[0]) - 0.5 * ratio**2 + part)
+        else:
+            total += jnp.sum(-0.5 * part**2 - 0.5 * jnp.log(2.0 * jnp.pi))
+    return total
+
+
+def saturated(structure: Structure, params: Params, x: jax.Array) -> jax.Array:
+    """Adstocked and saturated exposure, (time, geo, media), without the coefficients."""
+    u = _by_family(structure.adstock, x, lambda key, part, media: _carry(structure, params, key, part, media))
+    return _by_family(structure.saturation, u, lambda key, part, media: _saturate(structure, params, key, part, media))
+
+
+def _carry(structure: Structure, params: Params, key: tuple[str, int], x: jax.Array, media: list[int]) -> jax.Array:
+    family = ADSTOCKS[key[0]]
+    return family.apply(x, _pick(structure, params, family.parameters, media), key[1])
+
+
+def _saturate(structure: Structure, params: Params, key: str, u: jax.Array, media: list[int]) -> jax.Array:
+    family = SATURATIONS[key]
+    return family.apply(u, _pick(structure, params, family.parameters, media))
+
+
+def _pick(structure: Structure, params: Params, names: tuple[str, ...], media: list[int]) -> Params:
+    """Parameters of some media, taken from blocks that hold those of all media of a family."""
+    blocks = {b.name: b.media for b in structure.blocks}
+    return {name: params[name][np.array([blocks[name].index(m) for m in media])] for name in names}
+
+
+def _by_family(keys: tuple[Any, ...], x: jax.Array, apply: Callable[[Any, jax.Array, list[int]], jax.Array]) -> jax.Array:
+    """Apply each family to its media and put the results back in order."""
+    groups: dict[Any, list[int]] = {}
+    for m, key in enumerate(keys):
+        groups.setdefault(key, []).append(m)
+    if len(groups) == 1:
+        return apply(keys[0], x, list(range(len(keys))))
+    parts = [apply(key, x[..., np.array(media)], media) for key, media in groups.items()]
+    order = np.argsort(np.concatenate([np.array(media) for media in groups.values()]))
+    return jnp.concatenate(parts, axis=-1)[..., order]
+
+
+def geo_factors(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
+    """Each geo's effect over the national one, (geo, media): log-normal, deviations summing to zero by spend."""
+    if structure.geos == 1:
+        return jnp.ones((1, structure.media))
+    z = params["geo_z"].reshape(structure.media, structure.geos - 1)
+    deviation = jnp.einsum("mgk,mk->gm", inputs["geo_basis"], z)
+    return jnp.exp(params["geo_sd"] * deviation)
+
+
+def coefficients(structure: Structure, params: Params, factors: jax.Array, acting: jax.Array, inputs: Inputs) -> jax.Array:
+    """Solve the national coefficients from the effects.
+
+    Parameters
+    ----------
+    structure, params, inputs
+    factors : array, (geo, media)
+    acting : array, (time, geo, media)
+        Saturated exposure minus its value with zero exposure in the training rows.
+
+    Returns
+    -------
+    array, (media,)
+        Effect at full saturation in units of the scaled KPI.
+    """
+    effect = effects(structure, params, inputs)
+    direct = np.array([kind == "coefficient" for kind in structure.kind])
+    if direct.all():
+        return effect
+    per_unit = jnp.einsum("tgm,tg,gm->m", acting, inputs["money_train"], factors)
+    return jnp.where(direct, effect, effect * inputs["numerator"] / jnp.where(direct, 1.0, per_unit))
+
+
+def effects(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
+    """Effect of every medium in the unit its prior speaks of, (media,).
+
+    Media under one prior on their total share it by a logistic-normal split: weights ``exp(d)`` with deviations ``d``
+    that sum to zero.
+    """
+    own = np.array([kind != "total" for kind in structure.kind])
+    if own.all():
+        return params["effect"]
+    together = int((~own).sum())
+    deviation = jnp.zeros(together)
+    if together > 1:
+        deviation = inputs["split_sd"] * (inputs["split_basis"] @ params["split"])
+    shared = params["total"][0] * jax.nn.softmax(deviation)
+    effect = jnp.zeros(structure.media).at[np.flatnonzero(~own)].set(shared)
+    return effect.at[np.flatnonzero(own)].set(params["effect"]) if own.any() else effect
+
+
+def media_effect(structure: Structure, params: Params, inputs: Inputs) -> tuple[jax.Array, jax.Array]:
+    """Effect of all media on the scaled KPI, (time, geo), and the coefficients per geo, (geo, media)."""
+    actual = saturated(structure, params, inputs["x"])
+    acting = actual - saturated(structure, params, inputs["x_before"]) if structure.carry_in else actual
+    factors = geo_factors(structure, params, inputs)
+    beta = coefficients(structure, params, factors, acting, inputs) * factors
+    return jnp.einsum("tgm,gm->tg", actual, beta), beta
+
+
+def baseline_sd(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
+    """Prior standard deviations of the baseline coefficients, (column,)."""
+    if not structure.drift_terms:
+        return jnp.asarray(inputs["prior_sd"])
+    drift = collapse.drift_sd(inputs["frequency"], params["drift_sd"][0], params["drift_length"][0])
+    fixed = jnp.asarray(inputs["prior_sd"])[: structure.columns - structure.drift_terms]
+    return jnp.concatenate([fixed, drift])
+
+
+def log_likelihood(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
+    """Log density of the scaled KPI given the sampled parameters, the baseline integrated out."""
+    effect, _ = media_effect(structure, params, inputs)
+    return collapse.log_marginal(inputs["y"] - effect, baseline_sd(structure, params, inputs), params["noise"][0], inputs)
+
+
+def log_density(structure: Structure, q: jax.Array, inputs: Inputs) -> jax.Array:
+    """Log posterior density of the unconstrained vector, up to the evidence."""
+    return log_prior(structure, q, inputs) + log_likelihood(structure, constrain(structure, q, inputs), inputs)

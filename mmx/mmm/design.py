@@ -1,0 +1,83 @@
+"""The baseline's design matrix: everything that is linear with a Gaussian prior.
+
+Columns in order: intercept, trend, Fourier season, treatments, controls, events, drift. The drift is a Hilbert-space
+Gaussian process with a Matern 5/2 kernel: fixed sine columns whose prior variances come from the spectral density.
+Source: Riutort-Mayol et al. (2023), Practical Hilbert space approximate Bayesian Gaussian processes, eq. 8-10.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmx.data.panel import Floats, Panel
+from mmx.schema import Spec
+
+
+@dataclass(frozen=True)
+class Design:
+    """Baseline design of one panel.
+
+    Attributes
+    ----------
+    z : array, (time, geo, column)
+    prior_sd : array, (column,)
+        Prior standard deviations on the scaled KPI; 1 for the drift, whose scale is sampled.
+    groups : dict of str to slice
+        Columns of ``intercept, trend, season, treatments, controls, events, drift``; empty groups are left out.
+    frequency : array, (drift column,)
+        Angular frequencies of the drift's basis, per year.
+    """
+
+    z: Floats
+    prior_sd: Floats
+    groups: dict[str, slice]
+    frequency: Floats
+
+
+def build(spec: Spec, panel: Panel) -> Design:
+    """Build the design of a resolved specification over all periods of a panel."""
+    constants, priors = spec.constants, spec.model.baseline
+    assert constants is not None
+    geos, times = panel.data.sizes["geo"], panel.data.sizes["time"]
+    index = np.arange(times, dtype=float)
+    rms = math.hypot(constants.kpi_mean, constants.kpi_sd)
+    parts: list[tuple[str, Floats, float]] = [("intercept", np.ones((times, 1)), priors.intercept * rms)]
+    if spec.model.trend == "linear":
+        trend = ((index - constants.time_center) / constants.time_range)[:, None]
+        parts.append(("trend", trend, priors.trend * constants.kpi_sd))
+    parts.append(("season", _season(panel, spec.model.seasonality.yearly), priors.season * constants.kpi_sd))
+    columns = np.concatenate([panel.array("treatment"), panel.array("control")], axis=2)
+    columns = (columns - np.array(constants.column_mean)) / np.array(constants.column_sd)
+    split = len(panel.names("treatment"))
+    parts.append(("treatments", columns[..., :split].swapaxes(0, 1), priors.treatment * constants.kpi_sd))
+    parts.append(("controls", columns[..., split:].swapaxes(0, 1), priors.control * constants.kpi_sd))
+    parts.append(("events", panel.array("event").swapaxes(0, 1), priors.event * constants.kpi_sd))
+    frequency = np.zeros(0)
+    if constants.drift_terms:
+        years = (index - constants.drift_center) / constants.periods_per_year
+        basis, frequency = _drift(years, constants.drift_terms, constants.drift_half_range / constants.periods_per_year)
+        parts.append(("drift", basis, 1.0))
+    groups, blocks, sds, start = {}, [], [], 0
+    for name, block, sd in parts:
+        width = block.shape[-1]
+        if width:
+            groups[name] = slice(start, start + width)
+            blocks.append(np.broadcast_to(block if block.ndim == 3 else block[:, None, :], (times, geos, width)))
+            sds.append(np.full(width, sd))
+            start += width
+    return Design(np.concatenate(blocks, axis=2), np.concatenate(sds), groups, frequency)
+
+
+def _season(panel: Panel, pairs: int) -> Floats:
+    years = panel.dates.astype(float) / 365.25
+    angle = 2 * np.pi * years[:, None] * np.arange(1, pairs + 1)
+    return np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
+
+
+def _drift(years: Floats, terms: int, half_range: float) -> tuple[Floats, Floats]:
+    frequency = np.arange(1, terms + 1, dtype=np.float64) * (math.pi / (2 * half_range))
+    basis: Floats = np.sin(frequency * (years[:, None] + half_range)) / math.sqrt(half_range)
+    return basis, frequency

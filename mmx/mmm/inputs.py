@@ -1,0 +1,146 @@
+"""Everything that the compiled density takes as arguments: data, row weights and constants, as arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mmx.data.panel import Floats, Panel
+from mmx.mmm import design as baseline
+from mmx.mmm.priors import effect_prior, location_scale, log_location_scale
+from mmx.mmm.resolve import media_exposure
+from mmx.mmm.structure import Structure, structure_of
+from mmx.schema import Constants, Spec
+
+Inputs = dict[str, Any]
+
+
+def prepare(
+    spec: Spec, panel: Panel, weights: npt.NDArray[np.float64] | None = None
+) -> tuple[Structure, Inputs, baseline.Design]:
+    """Arrays of one fit.
+
+    Parameters
+    ----------
+    spec : Spec
+        Resolved.
+    panel : Panel
+    weights : array, (time,), optional
+        Row weights: 0 is held out, 1 is used. The KPI window by default.
+
+    Returns
+    -------
+    Structure, dict of arrays, Design
+        Inside the density the order is ``time, geo, media``; money is KPI money per unit of the scaled KPI.
+    """
+    constants = spec.constants
+    if constants is None:
+        raise ValueError("the specification is not resolved: call mmx.mmm.resolve.resolve(spec, panel) first")
+    design = baseline.build(spec, panel)
+    row_weights = panel.window.astype(float) if weights is None else np.asarray(weights, dtype=float) * panel.window
+    geos, times = panel.data.sizes["geo"], panel.data.sizes["time"]
+    w = np.repeat(row_weights[:, None], geos, axis=1)
+    train = w > 0
+    x = scale_media(media_exposure(panel), constants)
+    before = np.where(train[..., None], 0.0, x)
+    structure = structure_of(
+        spec,
+        geos=geos,
+        times=times,
+        columns=design.z.shape[2],
+        carry_in=bool(before[: int(np.flatnonzero(row_weights)[-1]) + 1].any()),
+    )
+    size = np.array(constants.geo_scale) * constants.kpi_scale
+    y = panel.array("kpi").T / size - constants.kpi_mean
+    money = money_per_unit(panel, constants)
+    wz = design.z * w[..., None]
+    spend = np.concatenate([panel.array("spend"), panel.array("organic")], axis=2).swapaxes(0, 1)
+    inputs: Inputs = {
+        "x": x,
+        "x_before": before,
+        "y": np.where(train, y, 0.0),
+        "w": w,
+        "rows_used": float(train.sum()),
+        "log_weight": np.log(np.where(train, w, 1.0)).sum(),
+        "money_train": money * train,
+        "z": design.z,
+        "zz": np.einsum("tgp,tgq->pq", wz, design.z),
+        "z_geo": wz.sum(axis=0),
+        "w_geo": w.sum(axis=0),
+        "prior_sd": design.prior_sd,
+        "frequency": design.frequency,
+        "geo_intercept_sd": spec.model.baseline.geo_intercept * float(np.hypot(constants.kpi_mean, constants.kpi_sd)),
+        "numerator": np.array(constants.numerator),
+        "split_sd": spec.model.split_sd,
+        "split_basis": zero_sum_bases(np.ones((max(constants.kind.count("total"), 1), 1)))[0],
+        "geo_basis": zero_sum_bases(np.where(train[..., None], spend, 0.0).sum(axis=0)),
+        "prior": _prior_arrays(spec, structure),
+    }
+    return structure, inputs, design
+
+
+def scale_media(exposure: Floats, constants: Constants) -> Floats:
+    """Exposure (geo, time, media) per head and in multiples of the mean active exposure, as (time, geo, media)."""
+    scaled: Floats = exposure / np.array(constants.geo_scale)[:, None, None] / np.array(constants.media_scale)
+    return scaled.swapaxes(0, 1)
+
+
+def money_per_unit(panel: Panel, constants: Constants) -> Floats:
+    """KPI money (KPI units for an index) per unit of the scaled KPI, (time, geo)."""
+    money: Floats = panel.array("unit_value").T * np.array(constants.geo_scale) * constants.kpi_scale
+    return money
+
+
+def zero_sum_bases(size: Floats) -> Floats:
+    """Orthonormal bases of the deviations whose size-weighted sum is zero.
+
+    Parameters
+    ----------
+    size : array, (geo, media)
+        Spend, or exposure of organic media; equal sizes where a medium has none.
+
+    Returns
+    -------
+    array, (media, geo, geo - 1)
+    """
+    geos, media = size.shape
+    bases = np.zeros((media, geos, max(geos - 1, 0)))
+    for m in range(media):
+        weight = size[:, m] if size[:, m].sum() > 0 else np.ones(geos)
+        # A Householder reflection sends the first axis to the weights; its other columns span their complement.
+        unit = weight / np.linalg.norm(weight)
+        v = unit + np.eye(geos)[0] * (1.0 if unit[0] >= 0 else -1.0)
+        bases[m] = (np.eye(geos) - 2 * np.outer(v, v) / (v @ v))[:, 1:]
+    return bases
+
+
+def _prior_arrays(spec: Spec, structure: Structure) -> dict[str, Floats]:
+    """Two numbers per parameter: location and scale, the two shapes of a beta, or the scale of a half-normal."""
+    media = [*spec.channels.values(), *spec.organic.values()]
+    constants, priors = spec.constants, spec.model.baseline
+    assert constants is not None
+    table: dict[str, Floats] = {}
+    for block in structure.blocks:
+        if block.name == "effect":
+            pairs = [location_scale(effect_prior(media[m], constants.kind[m], spec.model)) for m in block.media]
+        elif block.name == "total":
+            pairs = [location_scale(spec.model.priors)]
+        elif block.name == "drift_length":
+            pairs = [log_location_scale(priors.drift_length)]
+        elif block.kind == "half_normal":
+            scale = {
+                "noise": priors.noise * constants.kpi_sd,
+                "drift_sd": priors.drift * constants.kpi_sd,
+                "geo_sd": priors.geo_effect,
+            }[block.name]
+            pairs = [(scale, 0.0)] * block.size
+        elif block.kind == "normal":
+            pairs = [(0.0, 1.0)] * block.size
+        else:
+            prior = getattr(spec.model.shapes, block.name)
+            two = (float(prior.a), float(prior.b)) if block.kind == "beta" else log_location_scale(prior)
+            pairs = [two] * block.size
+        table[block.name] = np.array(pairs, dtype=float).T
+    return table

@@ -1,0 +1,232 @@
+"""A posterior as a value: draws of parameters, from which everything else is computed when asked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmx.data.panel import Floats, Panel
+from mmx.mmm.inputs import money_per_unit, scale_media
+from mmx.mmm.levels import levels
+from mmx.mmm.resolve import media_exposure
+from mmx.mmm.structure import Structure
+from mmx.schema import Constants, Spec
+
+TAIL_SHARE = 0.001  # The tail ends where less than this share of a unit's effect is still to come.
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Draws of one fit.
+
+    Attributes
+    ----------
+    spec : Spec
+        Resolved.
+    panel : Panel
+    structure : Structure
+    weights : array, (time,)
+        Row weights of the fit; rows above zero are the window that ROAS and contribution speak of.
+    params : dict of array, (sample, size)
+        Sampled parameters, float32 values; samples are chains laid end to end.
+    beta : array, (sample, geo, media)
+        Effect at full saturation on the scaled KPI.
+    gamma : array, (sample, column)
+        Baseline coefficients of the design's columns.
+    geo_intercept : array, (sample, geo)
+    chains : int
+    """
+
+    spec: Spec
+    panel: Panel
+    structure: Structure
+    weights: Floats
+    params: dict[str, Floats]
+    beta: Floats
+    gamma: Floats
+    geo_intercept: Floats
+    chains: int
+
+    @property
+    def samples(self) -> int:
+        """Number of draws over all chains."""
+        return len(self.beta)
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        """Names of paid channels, then of organic media."""
+        return self.panel.names("channel") + self.panel.names("organic")
+
+    @property
+    def constants(self) -> Constants:
+        """Resolved constants."""
+        assert self.spec.constants is not None
+        return self.spec.constants
+
+    @cached_property
+    def window(self) -> npt.NDArray[np.bool_]:
+        """Training rows, (time,)."""
+        return np.asarray(self.weights > 0)
+
+    @cached_property
+    def stop(self) -> int:
+        """Index one past the last training row."""
+        return int(np.flatnonzero(self.window)[-1]) + 1
+
+    @cached_property
+    def tail(self) -> int:
+        """Periods after the last row that a channel's effect is followed, at most a year."""
+        longest = 1
+        if "alpha" in self.params and any(family == "geometric" for family, _ in self.structure.adstock):
+            alpha = min(float(np.quantile(self.params["alpha"], 0.99)), 0.999)
+            longest = math.ceil(math.log(TAIL_SHARE) / math.log(alpha))
+        longest = max([longest, *(window for _, window in self.structure.adstock)])
+        return min(longest, math.ceil(self.panel.periods_per_year))
+
+    @cached_property
+    def exposure(self) -> Floats:
+        """Scaled exposure of all periods up to the last training row, (time, geo, media)."""
+        return scale_media(media_exposure(self.panel), self.constants)[: self.stop]
+
+    @cached_property
+    def money(self) -> Floats:
+        """KPI money per unit of the scaled KPI up to the last training row, (time, geo)."""
+        return money_per_unit(self.panel, self.constants)[: self.stop]
+
+    def extended(self, x: Floats, money: Floats, ahead: Floats) -> tuple[Floats, Floats]:
+        """Append the tail: no exposure, and the money per unit ``ahead`` (geo,)."""
+        x = np.concatenate([x, np.zeros((self.tail, *x.shape[1:]))])
+        return x, np.concatenate([money, np.repeat(ahead[None], self.tail, axis=0)])
+
+    @cached_property
+    def mean_money(self) -> Floats:
+        """Mean money per unit of the scaled KPI over the training rows, (geo,)."""
+        mean: Floats = self.money[self.window[: self.stop]].mean(axis=0)
+        return mean
+
+    def levels(self, multiplier: float, draws: npt.NDArray[np.intp] | None = None) -> Floats:
+        """Money per period and medium with the window's exposure multiplied, tail appended.
+
+        Parameters
+        ----------
+        multiplier : float
+            Factor on every cell of the training rows; earlier rows stay.
+        draws : array of int, optional
+            Samples to use; all by default.
+
+        Returns
+        -------
+        array, (sample, stop + tail, media)
+        """
+        factor = np.where(self.window[: self.stop], multiplier, 1.0)[:, None, None]
+        return self._levels(*self.extended(self.exposure * factor, self.money, self.mean_money), draws)
+
+    def response(
+        self, spend: Floats, draws: npt.NDArray[np.intp] | None = None, *, reference: Reference | None = None
+    ) -> Floats:
+        """KPI money of a future spend plan, carryover tail and today's carry-in counted.
+
+        Parameters
+        ----------
+        spend : array, (horizon, geo, channel)
+            Money per period after the last training row; no spend thereafter.
+        draws : array of int, optional
+            Samples to use; all by default.
+        reference : Reference, optional
+            Says what exposure a unit of money buys; the last ``horizon`` periods by default.
+
+        Returns
+        -------
+        array, (sample, channel)
+            Money (KPI units for an index) of horizon and tail, the carry-in of past spend included: differences between
+            plans are what a decision is about.
+        """
+        channels, horizon = self.structure.channels, len(spend)
+        reference = reference or self.reference(horizon)
+        exposure = np.zeros((horizon, *self.exposure.shape[1:]))
+        exposure[..., :channels] = spend * reference.exposure_per_money
+        x = np.concatenate([self.exposure, exposure])
+        money = np.concatenate([self.money, np.repeat(reference.money[None], horizon, axis=0)])
+        value = self._levels(*self.extended(x, money, reference.money), draws)
+        total: Floats = value[:, self.stop :, :channels].sum(axis=1)
+        return total
+
+    def _levels(self, x: Floats, money: Floats, draws: npt.NDArray[np.intp] | None) -> Floats:
+        chosen = slice(None) if draws is None else draws
+        params = {name: value[chosen] for name, value in self.params.items()}
+        return levels(self.structure, params, self.beta[chosen], x, money)
+
+    def reference(self, horizon: int, kind: str = "last") -> Reference:
+        """Spend and exposure of the reference window of a plan.
+
+        Parameters
+        ----------
+        horizon : int
+            Periods.
+        kind : {"last", "last_year"}
+            The last periods, or the weeks of the horizon a year earlier.
+
+        Raises
+        ------
+        ValueError
+            If the data do not reach that far back.
+        """
+        back = 0 if kind == "last" else round(self.panel.periods_per_year) - horizon
+        stop = self.stop - back
+        start = stop - horizon
+        if start < 0 or back < 0:
+            have = f"{self.stop} periods of data up to the end of the KPI window"
+            raise ValueError(f"a horizon of {horizon} periods with reference {kind} needs more than the {have}")
+        spend = self.panel.array("spend")[:, start:stop].swapaxes(0, 1)
+        exposure = self.exposure[start:stop, :, : self.structure.channels]
+        total_spend = spend.sum(axis=(0, 1))
+        overall = np.divide(exposure.sum(axis=(0, 1)), total_spend, out=np.zeros_like(total_spend), where=total_spend > 0)
+        per_money = np.divide(exposure, spend, out=np.broadcast_to(overall, spend.shape).copy(), where=spend > 0)
+        first = pd.Timestamp(self.panel.dates[self.stop - 1])
+        return Reference(
+            spend=spend,
+            exposure_per_money=per_money,
+            money=self.money[start:stop].mean(axis=0),
+            starts=tuple(str(d.date()) for d in future_dates(first, horizon, self.panel.frequency)),
+            kind=kind,
+        )
+
+    def split_chains(self, values: Floats) -> Floats:
+        """(sample, ...) as (chain, draw, ...)."""
+        return values.reshape(self.chains, -1, *values.shape[1:])
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference window of a plan.
+
+    Attributes
+    ----------
+    spend : array, (horizon, geo, channel)
+        Money per period: the current plan.
+    exposure_per_money : array, (horizon, geo, channel)
+        Scaled exposure per unit of money; the channel's average where a cell has no spend.
+    money : array, (geo,)
+        KPI money per unit of the scaled KPI, the mean of the reference window.
+    starts : tuple of str, (horizon,)
+        First day of each period of the horizon.
+    kind : str
+    """
+
+    spend: Floats
+    exposure_per_money: Floats
+    money: Floats
+    starts: tuple[str, ...]
+    kind: str
+
+
+def future_dates(last: pd.Timestamp, periods: int, frequency: str) -> Sequence[pd.Timestamp]:
+    """First days of the periods after ``last``."""
+    step = {"daily": pd.DateOffset(days=1), "weekly": pd.DateOffset(weeks=1), "monthly": pd.DateOffset(months=1)}[frequency]
+    return [last + (i + 1) * step for i in range(periods)]

@@ -1,0 +1,115 @@
+"""Turn everything that a specification derives from data into explicit numbers, from the training rows only."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from mmx.data.panel import Floats, Panel
+from mmx.mmm.priors import log_location_scale
+from mmx.schema import Constants, EffectKind, Spec
+
+BOUNDARY = 1.5  # Range of the drift's basis over the range of the data; Riutort-Mayol et al. (2023), section 4.
+
+
+def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None) -> Spec:
+    """Fill in the constants of a specification.
+
+    Parameters
+    ----------
+    spec : Spec
+    panel : Panel
+    rows : array of bool, (time,), optional
+        Training rows; the KPI window by default. Nothing outside them is looked at, except dates and, for spend, what
+        a plan can be made of.
+
+    Returns
+    -------
+    Spec
+        The same specification with ``constants`` set. One that has them is returned unchanged: constants are resolved
+        once.
+    """
+    if spec.constants is not None:
+        return spec
+    train = panel.window if rows is None else np.asarray(rows, dtype=bool) & panel.window
+    kpi = panel.array("kpi")[:, train]
+    geo_scale = _geo_scale(panel, kpi)
+    per_head = kpi / geo_scale[:, None]
+    kpi_scale = float(np.abs(per_head).mean())
+    scaled = per_head / kpi_scale
+    within = scaled - scaled.mean(axis=1, keepdims=True)
+    x = media_exposure(panel)[:, train] / geo_scale[:, None, None]
+    active = np.where(x > 0, x, np.nan)
+    has_any = np.isfinite(active).any(axis=(0, 1))
+    media_scale = np.where(has_any, np.nanmean(np.where(has_any, active, 1.0), axis=(0, 1)), 1.0)
+    kind, numerator = _effects(spec, panel, train, has_any)
+    columns = np.concatenate([panel.array("treatment"), panel.array("control")], axis=2)[:, train]
+    treatments = len(panel.names("treatment"))
+    centre = columns.mean(axis=(0, 1))
+    centre[:treatments] = columns[..., :treatments].min(axis=(0, 1), initial=math.inf)
+    spread = columns.std(axis=(0, 1))
+    inside = np.flatnonzero(train)
+    half_range = max((len(train) - 1) / 2, 1.0)
+    return spec.model_copy(
+        update={
+            "constants": Constants(
+                kpi_scale=kpi_scale,
+                kpi_mean=float(scaled.mean()),
+                kpi_sd=float(math.sqrt((within**2).mean())),
+                geo_scale=tuple(geo_scale.tolist()),
+                media_scale=tuple(media_scale.tolist()),
+                kind=kind,
+                numerator=numerator,
+                column_mean=tuple(centre.tolist()),
+                column_sd=tuple(np.where(spread > 0, spread, 1.0).tolist()),
+                drift_terms=_drift_terms(spec, half_range / panel.periods_per_year) if spec.model.drift else 0,
+                drift_center=(len(train) - 1) / 2,
+                drift_half_range=BOUNDARY * half_range,
+                periods_per_year=panel.periods_per_year,
+                time_center=float(inside.mean()),
+                time_range=float(max(inside[-1] - inside[0], 1)),
+            )
+        }
+    )
+
+
+def media_exposure(panel: Panel) -> Floats:
+    """Exposure of paid channels, then of organic media, (geo, time, media), in the units of the file."""
+    return np.concatenate([panel.array("exposure"), panel.array("organic")], axis=2)
+
+
+def _geo_scale(panel: Panel, kpi: Floats) -> Floats:
+    """Size of each geo over the mean size: its population, or its mean KPI where no population is known."""
+    if panel.data.sizes["geo"] == 1:
+        return np.ones(1)
+    size = panel.array("population") if panel.has_population else np.abs(kpi).mean(axis=1)
+    scale: Floats = size / size.mean()
+    return scale
+
+
+def _effects(
+    spec: Spec, panel: Panel, train: npt.NDArray[np.bool_], active: npt.NDArray[np.bool_]
+) -> tuple[tuple[EffectKind, ...], tuple[float, ...]]:
+    """Meaning of each medium's effect, and the KPI money of one unit of it; without spend, a coefficient."""
+    spend = panel.array("spend")[:, train].sum(axis=(0, 1))
+    money = float((panel.array("kpi") * panel.array("unit_value"))[:, train].sum())
+    kinds: list[EffectKind] = []
+    numerators = []
+    for i, medium in enumerate([*spec.channels.values(), *spec.organic.values()]):
+        kind: EffectKind = medium.priors.kind
+        if not active[i] or (kind == "roas" and not spend[i] > 0):
+            kind = "coefficient"
+        elif kind == "contribution" and i < len(spec.channels) and not medium.own_prior:
+            kind = "total"
+        kinds.append(kind)
+        numerators.append({"roas": float(spend[i]) if kind == "roas" else 0.0, "coefficient": 1.0}.get(kind, money))
+    return tuple(kinds), tuple(numerators)
+
+
+def _drift_terms(spec: Spec, half_range_years: float) -> int:
+    """Number of basis functions for the short end of the length prior; Riutort-Mayol et al. (2023), Matern 5/2."""
+    mu, sigma = log_location_scale(spec.model.baseline.drift_length)
+    short = math.exp(mu - 1.2816 * sigma)
+    return int(np.clip(math.ceil(2.65 * BOUNDARY * half_range_years / short), 5, 40))

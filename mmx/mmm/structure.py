@@ -1,0 +1,148 @@
+"""The static shape of a model: what decides the compiled code, and nothing that is data.
+
+Two panels with the same structure share one compiled density; folds and simulated data sets differ in arrays only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from mmx.mmm.priors import effect_prior
+from mmx.response.registry import ADSTOCKS, SATURATIONS
+from mmx.schema import Spec
+
+
+@dataclass(frozen=True)
+class Block:
+    """A group of sampled numbers under one name.
+
+    Attributes
+    ----------
+    name : str
+    size : int
+    kind : str
+        ``effect`` (standard normal, mapped by the media's effect priors), ``lognormal`` (standard normal, mapped), ``beta``
+        (logit), ``half_normal`` (log) or ``normal`` (standard normal as it is).
+    media : tuple of int
+        Media that the numbers belong to, in order; empty where they belong to none.
+    """
+
+    name: str
+    size: int
+    kind: str
+    media: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Sizes, families and switches of one model.
+
+    Attributes
+    ----------
+    geos, times, columns, drift_terms : int
+        Geos, periods, columns of the baseline design (drift included), and how many of the last ones are drift.
+    channels : int
+        Paid media; the media after them are organic.
+    adstock : tuple of (str, int), (media,)
+        Family and window.
+    saturation, effect, kind : tuple of str, (media,)
+        Saturation family, family of the effect prior (``lognormal`` or ``normal``), and meaning of the effect.
+    carry_in : bool
+        Whether media before the first training row act inside the window.
+    """
+
+    geos: int
+    times: int
+    columns: int
+    drift_terms: int
+    channels: int
+    adstock: tuple[tuple[str, int], ...]
+    saturation: tuple[str, ...]
+    effect: tuple[str, ...]
+    kind: tuple[str, ...]
+    carry_in: bool
+
+    @property
+    def media(self) -> int:
+        """Number of media, paid and organic."""
+        return len(self.adstock)
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The sampled parameters in their order in the unconstrained vector."""
+        own = tuple(m for m, kind in enumerate(self.kind) if kind != "total")
+        blocks = [Block("effect", len(own), "effect", own)] if own else []
+        if len(own) < self.media:
+            blocks.append(Block("total", 1, "lognormal"))
+        if len(own) + 1 < self.media:
+            blocks.append(Block("split", self.media - len(own) - 1, "normal"))
+        for name, kind in (("alpha", "beta"), ("theta", "beta")):
+            blocks += self._shape_block(name, kind, [ADSTOCKS[family].parameters for family, _ in self.adstock])
+        for name in ("half_saturation", "slope", "lam"):
+            blocks += self._shape_block(name, "lognormal", [SATURATIONS[f].parameters for f in self.saturation])
+        blocks.append(Block("noise", 1, "half_normal"))
+        if self.drift_terms:
+            blocks += [Block("drift_sd", 1, "half_normal"), Block("drift_length", 1, "lognormal")]
+        if self.geos > 1:
+            every = tuple(range(self.media))
+            blocks += [
+                Block("geo_sd", self.media, "half_normal", every),
+                Block("geo_z", self.media * (self.geos - 1), "normal", every),
+            ]
+        return tuple(blocks)
+
+    @staticmethod
+    def _shape_block(name: str, kind: str, parameters: list[tuple[str, ...]]) -> list[Block]:
+        media = tuple(i for i, names in enumerate(parameters) if name in names)
+        return [Block(name, len(media), kind, media)] if media else []
+
+    @property
+    def dim(self) -> int:
+        """Length of the unconstrained vector."""
+        return sum(b.size for b in self.blocks)
+
+    @cached_property
+    def slices(self) -> dict[str, slice]:
+        """Place of each block in the unconstrained vector."""
+        places, start = {}, 0
+        for block in self.blocks:
+            places[block.name] = slice(start, start + block.size)
+            start += block.size
+        return places
+
+
+def structure_of(spec: Spec, *, geos: int, times: int, columns: int, carry_in: bool) -> Structure:
+    """Static structure of a resolved specification.
+
+    Raises
+    ------
+    ValueError
+        If the specification has no constants yet.
+    """
+    if spec.constants is None:
+        raise ValueError("the specification is not resolved: call mmx.mmm.resolve.resolve(spec, panel) first")
+    media = [*spec.channels.values(), *spec.organic.values()]
+    return Structure(
+        geos=geos,
+        times=times,
+        columns=columns,
+        drift_terms=spec.constants.drift_terms,
+        channels=len(spec.channels),
+        adstock=tuple((m.adstock, m.adstock_window if m.adstock == "delayed" else 0) for m in media),
+        saturation=tuple(m.saturation for m in media),
+        effect=tuple(
+            "lognormal" if k == "total" else effect_prior(m, k, spec.model).family
+            for m, k in zip(media, spec.constants.kind, strict=True)
+        ),
+        kind=spec.constants.kind,
+        carry_in=carry_in,
+    )
+
+
+def site_name(block: Block) -> str:
+    """Name of the variable that the front ends sample for a block: ``_z`` marks a standard normal behind it."""
+    return block.name if block.kind in ("beta", "half_normal") else f"{block.name}_z"
+
+
+TRANSFORMS = {"beta": "logit", "half_normal": "log"}

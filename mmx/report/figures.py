@@ -1,0 +1,9 @@
+"""Figures of fits and recommendations, one function per file; see ``canvas`` for their common look."""
+
+from __future__ import annotations
+
+from mmx.report.curve_figure import response_curves_figure
+from mmx.report.fit_figures import contributions_figure, fit_figure
+from mmx.report.plan_figures import recommendation_figure, truth_figure
+
+__all__ = ["contributions_figure", "fit_figure", "recommendation_figure", "response_curves_figure", "truth_figure"]

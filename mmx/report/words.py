@@ -1,0 +1,221 @@
+"""Sentences that several outputs share: the gate's verdict, definitions, and what the units are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmx.decide.recommendation import ChannelPlan, Recommendation
+from mmx.report import format as fmt
+
+KPI_UNITS = "KPI units"
+NO_CURRENCY = "money"
+INTERVAL = "90 % interval"
+REFERENCES = {
+    "last": "the last {horizon} periods of spend, with their pattern over time",
+    "last_year": "the spend of the same {horizon} periods one year earlier, with their pattern over time",
+}
+OBJECTIVES = {"mean": "the posterior mean of {value}, carryover after the horizon included"}
+
+
+@dataclass(frozen=True)
+class Units:
+    """How money and what the media bring are called.
+
+    Attributes
+    ----------
+    spend : str
+        Unit of spend, such as ``EUR``; empty where the configuration names none.
+    value : str
+        Unit of contribution and gain: the currency, ``KPI units`` for an index, or empty.
+    value_name : str
+        ``KPI money`` or ``KPI``.
+    roas : str
+        ``ROAS``, or ``KPI per money`` for an index, whose worth is unknown.
+    mroas : str
+        ``mROAS``, or ``marginal KPI per money`` for an index.
+    """
+
+    spend: str
+    value: str
+    value_name: str
+    roas: str
+    mroas: str
+
+
+def fit_units(currency: str, target_kind: str) -> Units:
+    """Return the units of a fit; ``target_kind`` is ``money``, ``count`` or ``index``."""
+    if target_kind == "index":
+        return Units(currency, KPI_UNITS, "KPI", "KPI per money", "marginal KPI per money")
+    return Units(currency, currency, "KPI money", "ROAS", "mROAS")
+
+
+def plan_units(rec: Recommendation) -> Units:
+    """Return the units of a recommendation, from what its gain is counted in."""
+    if rec.money == KPI_UNITS:
+        return fit_units("", "index")
+    return fit_units("" if rec.money == NO_CURRENCY else rec.money, "money")
+
+
+def verdict(summary: Mapping[str, Any]) -> str:
+    """Return one line on convergence, loud where the gate failed."""
+    reasons = [str(r) for r in summary.get("reasons") or ()]
+    if summary["converged"]:
+        return f"Converged: {gate_numbers(summary)}."
+    return not_converged(reasons)
+
+
+def not_converged(reasons: Sequence[str]) -> str:
+    """Return the loud line of a posterior that failed its gate."""
+    why = "; ".join(reasons) if reasons else "no reason was recorded"
+    return f"NOT CONVERGED: this posterior failed its gate ({why}). Do not decide anything on these numbers."
+
+
+def gate_numbers(summary: Mapping[str, Any]) -> str:
+    """Return R-hat, effective sample size and divergences in words."""
+    divergences = summary.get("divergences")
+    rhat = summary.get("max_rhat")
+    worst = f"{rhat:.3f}" if rhat is not None and fmt.exists(rhat) else fmt.MISSING
+    ess = summary.get("min_ess")
+    smallest = f"{ess:,.0f}" if ess is not None and fmt.exists(ess) else fmt.MISSING
+    return f"largest R-hat {worst}, smallest effective sample size {smallest}, {fmt.number(divergences)} divergences"
+
+
+def fit_quality(fit: Mapping[str, float | None], kpi_unit: str) -> list[str]:
+    """Return fit quality, one plain sentence per number that exists."""
+    lines = []
+    if fmt.exists(fit.get("r2")):
+        lines.append(f"The posterior mean follows {fmt.percent(fit['r2'])} of the KPI's variation (R2).")
+    else:
+        lines.append("R2 does not exist for these data.")
+    if fmt.exists(fit.get("mape")):
+        lines.append(f"It misses a single observation by {fmt.percent(fit['mape'])} on average (MAPE).")
+    else:
+        lines.append("MAPE does not exist, as it divides by the KPI and the KPI is 0 somewhere.")
+    if fmt.exists(fit.get("wape")):
+        lines.append(f"All misses together are {fmt.percent(fit['wape'])} of the KPI's sum (WAPE).")
+    if fmt.exists(fit.get("crps")):
+        lines.append(f"The predictive distribution misses by {fmt.short(fit['crps'], kpi_unit)} on average (CRPS).")
+    if fmt.exists(fit.get("coverage90")):
+        lines.append(
+            f"{fmt.percent(fit['coverage90'])} of the observations lie inside their 90 % prediction interval; "
+            "a well calibrated model has about 90 %."
+        )
+    lines.append("All of this is measured on the rows that the model was fitted on; it says nothing about the future.")
+    return lines
+
+
+def fit_definitions(units: Units) -> list[tuple[str, str]]:
+    """Return the terms of a fit's report, each with its definition."""
+    roas, mroas, value = units.roas, units.mroas, units.value_name
+    return [
+        (
+            "contribution",
+            f"{value} with actual spend minus {value} with zero spend of that channel, inside the window; the effect of media "
+            "before the window and the effect after its last row are not in it. Shares are of the KPI in the window.",
+        ),
+        (roas, f"contribution divided by spend, both over the window: {value} per unit of money."),
+        (mroas, "the same for the next 1 % of spend in every cell: what a little more money would have brought."),
+        ("intervals", "equal-tailed 90 % posterior intervals; the number before the bracket is the posterior mean."),
+        ("organic and treatments", f"have a contribution but no spend, hence no {roas}."),
+    ]
+
+
+def gain_definition(units: Units) -> str:
+    """Say what the gain of a plan is, and what it is not."""
+    what = "KPI money, not profit" if units.value_name == "KPI money" else "counted in KPI units, not money"
+    return (
+        f"The gain is {what}: what the recommended plan brings over the current plan scaled to the same total, "
+        "with the carryover after the last period of the plan included."
+    )
+
+
+def plan_definitions(rec: Recommendation) -> list[tuple[str, str]]:
+    """Return the terms of a recommendation, each with its definition."""
+    units = plan_units(rec)
+    reference = REFERENCES.get(rec.reference, rec.reference).format(horizon=rec.horizon)
+    objective = OBJECTIVES.get(rec.objective, rec.objective).format(value=units.value_name)
+    return [
+        ("current plan", f"{reference}."),
+        ("recommended plan", "the current plan with one multiplier per channel, inside its bounds and with the stated total."),
+        ("objective", f"{objective}."),
+        ("gain", gain_definition(units)),
+        (
+            f"extra {units.value_name}",
+            f"{units.value_name} of a channel's recommended spend over its current spend, carryover included.",
+        ),
+        (units.mroas, f"{units.value_name} per unit of money for the next 1 % of spend, carryover included."),
+        ("intervals", "equal-tailed 90 % posterior intervals; the number before the bracket is the posterior mean."),
+    ]
+
+
+def gain_sentence(rec: Recommendation) -> str:
+    """Return gain with interval and probability in one sentence."""
+    units = plan_units(rec)
+    gain = fmt.short_interval(rec.gain.mean, rec.gain.q05, rec.gain.q95, units.value, sign=True)
+    name = "KPI units" if units.value == KPI_UNITS else units.value_name
+    gain = gain.removesuffix(f" {KPI_UNITS}")
+    if unchanged(rec):
+        return f"Expected extra {name}: {gain}. The recommended plan is the current plan."
+    return f"Expected extra {name}: {gain} ({INTERVAL}); P(gain > 0) = {fmt.probability(rec.probability_better)}."
+
+
+def unchanged(rec: Recommendation) -> bool:
+    """Whether the recommended plan is the current plan, cell by cell."""
+    return all(cell.current == cell.recommended for cell in rec.cells)
+
+
+def change(plan: ChannelPlan) -> float:
+    """Return recommended minus current spend, in money."""
+    return plan.recommended_spend - plan.current_spend
+
+
+def change_share(plan: ChannelPlan) -> float | None:
+    """Return the change as a share of current spend; None where nothing is spent today."""
+    return change(plan) / plan.current_spend if plan.current_spend > 0 else None
+
+
+def change_text(plan: ChannelPlan) -> str:
+    """Return the change as a percentage, or what to call it where nothing is spent today."""
+    share = change_share(plan)
+    if share is None:
+        return "new" if plan.recommended_spend > 0 else "no spend"
+    return fmt.percent(share, sign=True)
+
+
+def marks(plan: ChannelPlan) -> str:
+    """Say what binds a channel and whether its plan leaves the observed range."""
+    words = [plan.binding] if plan.binding else []
+    if plan.outside_observed:
+        words.append("outside observed range")
+    return ", ".join(words)
+
+
+def binding_lines(rec: Recommendation) -> list[str]:
+    """List the constraints that bind, one sentence each: the total, then bounds by channel."""
+    unit = plan_units(rec).spend
+    lines = [f"The total is fixed at {fmt.full(rec.total, unit)}."]
+    for name, plan in rec.channels.items():
+        if plan.binding == "lower bound":
+            lines.append(f"{name} stands at its lower bound, {plan.low:g} times current spend.")
+        elif plan.binding == "upper bound":
+            lines.append(f"{name} stands at its upper bound, {plan.high:g} times current spend.")
+        elif plan.binding:
+            lines.append(f"{name}: {plan.binding}.")
+    return lines
+
+
+def unknown_lines(rec: Recommendation) -> list[str]:
+    """List what the model does not know about the plan; every channel outside its observed range has a line."""
+    lines = [
+        f"{name}: the plan spends more in some period than was ever observed; the response there is extrapolated."
+        for name, plan in rec.channels.items()
+        if plan.outside_observed and not any(_names(line, name) for line in rec.unknowns)
+    ]
+    return [*rec.unknowns, *lines]
+
+
+def _names(sentence: str, channel: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(channel)}(?!\w)", sentence) is not None

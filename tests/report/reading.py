@@ -1,0 +1,30 @@
+"""Reading reports back: what a person would see, as values."""
+
+from __future__ import annotations
+
+import re
+
+LOST = re.compile(r"\b(nan|inf|infinity|none|null|nat)\b", re.IGNORECASE)
+
+
+def tables(markdown: str) -> list[list[dict[str, str]]]:
+    """All tables of a Markdown text, each as rows by header, escapes undone."""
+    out: list[list[dict[str, str]]] = []
+    block: list[list[str]] = []
+    for line in [*markdown.splitlines(), ""]:
+        if line.startswith("|"):
+            cells = re.split(r"(?<!\\)\|", line.strip()[1:-1])
+            block.append([re.sub(r"\\(.)", r"\1", c).strip() for c in cells])
+        elif block:
+            assert len({len(r) for r in block}) == 1, f"ragged table: {block}"
+            out.append([dict(zip(block[0], row, strict=True)) for row in block[2:]])
+            block = []
+    return out
+
+
+def number(text: str) -> float:
+    """The first number of a text, its k, M, B or T applied."""
+    found = re.search(r"[+-]?[\d,]*\.?\d+(?:e[+-]?\d+)?([kMBT]?)", text)
+    assert found, text
+    digits = found.group(0).removesuffix(found.group(1)) if found.group(1) else found.group(0)
+    return float(digits.replace(",", "")) * {"": 1, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}[found.group(1)]
