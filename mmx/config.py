@@ -18,9 +18,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from mmx.errors import ConfigError, Problem
-from mmx.schema import Config
+from mmx.schema import Config, TrackingSettings
 
-__all__ = ["Config", "default_text", "merge", "read_config"]
+__all__ = ["Config", "default_text", "merge", "read_config", "read_tracking"]
 
 RESERVED = {
     "model.lift_tests": "experiments as evidence are not part of this version",
@@ -98,6 +98,12 @@ def read_config(
     merged.setdefault("name", "mmx" if named is None else named.stem if customer is None else f"{customer}_{platform}")
     name = "the configuration" if named is None else str(named)
     return _validate(_anchored(merged, None if named is None else named.parent), name)
+
+
+def read_tracking(overrides: Sequence[str] = ()) -> TrackingSettings:
+    """Return the tracking settings of the working folder, without any data configuration."""
+    anything = {"date": "date", "target": "target", "channels": {"channel": {"spend": "spend"}}}
+    return read_config({"data": anything}, overrides=overrides).tracking
 
 
 def merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:

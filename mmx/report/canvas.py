@@ -128,7 +128,8 @@ def date_ticks(axes: Axes) -> None:
 
 
 def heading(figure: Figure, title: str, alarm: str = "") -> None:
-    """Put a title on the figure, under a red line if there is an alarm."""
+    """Put a title on the figure, under a red line if there is an alarm; what would not fit the width is cut."""
+    title = name(title, int(9.5 * figure.get_figwidth()))
     if alarm:
         figure.suptitle(f"{alarm}\n{title}", x=0.01, ha="left", color=ALARM, fontsize=11.5, fontweight="bold")
     else:

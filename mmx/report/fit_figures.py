@@ -45,7 +45,7 @@ def fit_figure(tables: FitTables, path: Path, *, kpi_unit: str = "", title: str 
         top.plot(dates, mean, color=canvas.BLUE, linewidth=1.6, label="posterior mean")
         top.plot(dates, kpi, color=canvas.INK, linewidth=0.7, marker=".", markersize=4, label="KPI")
         handles, labels = top.get_legend_handles_labels()
-        figure.legend(handles[::-1], labels[::-1], loc="outside upper right", ncols=3)
+        figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=3)
         top.set_ylabel(fmt.header("KPI per period", kpi_unit))
         bottom.fill_between(dates, low - mean, high - mean, color=canvas.BLUE, alpha=0.22, linewidth=0)
         bottom.axhline(0, color=canvas.BLUE, linewidth=1.2)

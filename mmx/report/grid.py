@@ -17,7 +17,7 @@ GAP = 2
 
 
 class Grid:
-    """Rows of text under headers; the first column folds, the others stay whole.
+    """Rows of text under headers; the widest column of text folds, the others stay whole.
 
     Parameters
     ----------
@@ -48,15 +48,16 @@ class Grid:
     def print(self, console: Console, indent: int = 0) -> None:
         """Print as a table if it fits the console, else each row as a block."""
         widths = self._widths()
-        name = widths[0]
-        room = console.width - indent - sum(widths[1:]) - GAP * (len(widths) - 1)
-        if room < min(name, NAME_WIDTH) or name > FOLDS * room:
+        fold = max((i for i, h in enumerate(self.headers) if h in self.left), key=lambda i: widths[i])
+        wanted = widths[fold]
+        room = console.width - indent - (sum(widths) - wanted) - GAP * (len(widths) - 1)
+        if room < min(wanted, NAME_WIDTH) or wanted > FOLDS * room:
             self._blocks(console, indent)
             return
         # the box itself puts one space between two columns
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
         for i, header in enumerate(self.headers):
-            width = min(name, room) if i == 0 else widths[i]
+            width = min(wanted, room) if i == fold else widths[i]
             table.add_column(Text(header), justify="left" if header in self.left else "right", width=width, overflow="fold")
         for row in self.rows:
             table.add_row(*(Text(cell) for cell in row))

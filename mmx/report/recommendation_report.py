@@ -20,7 +20,7 @@ def recommendation_report(rec: Recommendation) -> str:
         f"- Total: {fmt.full(rec.total, units.spend)}; the current plan's total is {fmt.full(rec.current_total, units.spend)}.",
         f"- Gain: {fmt.full(rec.gain.mean, units.value, sign=True)} "
         f"({words.INTERVAL} {fmt.full_span(rec.gain.q05, rec.gain.q95)}); "
-        f"P(gain > 0) = {fmt.probability(rec.probability_better)} of the posterior draws.",
+        f"P(gain > 0) is {fmt.probability(rec.probability_better)} of the posterior draws.",
         "",
         "## Channels",
         "",

@@ -159,7 +159,7 @@ def gain_sentence(rec: Recommendation) -> str:
     gain = gain.removesuffix(f" {KPI_UNITS}")
     if unchanged(rec):
         return f"Expected extra {name}: {gain}. The recommended plan is the current plan."
-    return f"Expected extra {name}: {gain} ({INTERVAL}); P(gain > 0) = {fmt.probability(rec.probability_better)}."
+    return f"Expected extra {name}: {gain} ({INTERVAL}); P(gain > 0) is {fmt.probability(rec.probability_better)}."
 
 
 def unchanged(rec: Recommendation) -> bool:

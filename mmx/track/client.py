@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import re
+import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 from mmx.track.address import Address, UnreachableError, reach, resolve, shown
 from mmx.track.entries import cut
+from mmx.track.view import experiment_tags
 
 ANSWER_SECONDS = 10
 TRANSFER_SECONDS = 120  # a server may pass a large file on before it answers
@@ -47,8 +49,7 @@ def _create_database(database: Path) -> None:
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute("PRAGMA journal_mode=MEMORY")
 
-    partial = database.with_name(f".{database.name}.partial-{os.getpid()}")
-    partial.unlink(missing_ok=True)
+    partial = database.with_name(f".{database.name}.partial-{uuid.uuid4().hex[:12]}")
     event.listen(Engine, "connect", unflushed)
     try:
         store = SqlAlchemyStore(f"sqlite:///{partial}", str(database.parent))
@@ -76,7 +77,7 @@ def experiment_id(client: Any, address: Address, name: str) -> str:
 
         place = str(address.root / _folder_name(name)) if address.root is not None else None
         try:
-            return str(client.create_experiment(name, artifact_location=place))
+            return str(client.create_experiment(name, artifact_location=place, tags=experiment_tags()))
         except MlflowException:  # another process was faster
             found = client.get_experiment_by_name(name)
             if found is None:

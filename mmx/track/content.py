@@ -8,7 +8,7 @@ data, code and versions; ``mlflow.note.content`` is the text on the run's page.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,15 +95,13 @@ def recommendation_record(rec: Recommendation) -> Record:
         "current_total": rec.current_total,
         "converged": float(rec.converged),
     }
-    for name, plan in rec.channels.items():
-        metrics |= {
-            f"current/{name}": plan.current_spend,
-            f"recommended/{name}": plan.recommended_spend,
-            f"multiplier/{name}": plan.multiplier,
-            f"extra/{name}": plan.extra.mean,
-            f"mroas_current/{name}": plan.mroas_current.mean,
-            f"mroas_recommended/{name}": plan.mroas_recommended.mean,
-        }
+    plans = rec.channels.items()
+    metrics |= {f"recommended/{name}": plan.recommended_spend for name, plan in plans}
+    metrics |= {f"current/{name}": plan.current_spend for name, plan in plans}
+    metrics |= {f"multiplier/{name}": plan.multiplier for name, plan in plans}
+    metrics |= {f"extra/{name}": plan.extra.mean for name, plan in plans}
+    metrics |= {f"mroas_current/{name}": plan.mroas_current.mean for name, plan in plans}
+    metrics |= {f"mroas_recommended/{name}": plan.mroas_recommended.mean for name, plan in plans}
     tags = {
         "mmx.name": rec.fit_name,
         "mmx.converged": _yes(rec.converged),
@@ -131,24 +129,22 @@ def settings(config: Config) -> dict[str, Any]:
             columns = [params.pop(f"data.{medium}.{name}.{field}", None) for field in ("spend", "exposure")]
             params[f"data.{medium}.{name}"] = ", ".join(str(c) for c in columns if c is not None)
     if config.data.path is not None:
-        params["data.path"] = Path(
-            config.data.path
-        ).name  # its folder differs between machines; the tag data_sha256 identifies it
+        # Its folder differs between machines; the tag data_sha256 says which data they were.
+        params["data.path"] = Path(config.data.path).name
     return {key: _short(value) for key, value in params.items()}
 
 
 def fit_note(summary: Mapping[str, Any], config: Config) -> str:
     """Return the text of a fit's page: the verdict and a table of channels."""
     channels: Mapping[str, Mapping[str, Any]] = summary.get("channels") or {}
-    lines = [_verdict(bool(summary.get("converged")), summary.get("reasons") or (), "Its numbers are not to be used.")]
+    converged = bool(summary.get("converged"))
     quality = summary.get("fit") or {}
     facts = [f"R2 {fmt.number(quality['r2'])}"] if quality.get("r2") is not None else []
-    facts += [f"smallest ESS {fmt.number(summary['min_ess'])}"] if "min_ess" in summary else []
+    facts += [f"smallest ESS {fmt.number(summary['min_ess'])}"] if summary.get("min_ess") is not None else []
     facts += [f"largest R-hat {summary['max_rhat']:.3f}"] if summary.get("max_rhat") is not None else []
-    facts += [f"{summary['divergences']} divergences"] if "divergences" in summary else []
-    total = (summary.get("seconds") or {}).get("total")
-    facts += [f"{fmt.number(total)} s"] if total is not None else []
-    lines += ["", ", ".join(facts) + ".", ""] if facts else [""]
+    facts += [f"{summary['divergences']} divergences"] if summary.get("divergences") is not None else []
+    verdict = "Converged." if converged else _failed(summary.get("reasons") or (), "Its numbers are not to be used.")
+    lines = [" ".join([verdict, *([", ".join(facts) + "."] if facts else [])]), ""]
     paid = any("roas" in stats for stats in channels.values())
     money = fmt.header("Spend", config.data.currency or "")
     rows = [["Channel", money, "Share of KPI", *(["ROAS", "mROAS"] if paid else [])]]
@@ -162,7 +158,7 @@ def fit_note(summary: Mapping[str, Any], config: Config) -> str:
 
 def recommendation_note(rec: Recommendation) -> str:
     """Return the text of a recommendation's page: the gain and a table of channels."""
-    lines = [_verdict(rec.converged, rec.gate_reasons, "This plan is not to be used.")] if not rec.converged else []
+    lines = [] if rec.converged else [_failed(rec.gate_reasons, "This plan is not to be used."), ""]
     gain = fmt.short_interval(rec.gain.mean, rec.gain.q05, rec.gain.q95, rec.money, sign=True)
     lines += [
         f"Gain over the current plan: **{gain}** (mean and 90 % interval), better with probability "
@@ -191,8 +187,8 @@ def recommendation_note(rec: Recommendation) -> str:
 
 def _diagnostics(summary: Mapping[str, Any]) -> dict[str, float]:
     """Numbers of the fit as a whole; what is not a number is left out."""
-    metrics = {key: summary[key] for key in ("min_ess", "max_rhat", "divergences") if key in summary}
-    metrics["converged"] = float(bool(summary.get("converged")))
+    metrics: dict[str, Any] = {"converged": float(bool(summary.get("converged")))}
+    metrics |= {key: summary[key] for key in ("min_ess", "max_rhat", "divergences") if key in summary}
     for section in ("fit", "seconds", "gate"):
         part = dict(_flat(summary.get(section) or {}))
         metrics |= {f"{section}/{key.replace('.', '/')}": value for key, value in part.items() if key not in metrics}
@@ -200,16 +196,13 @@ def _diagnostics(summary: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _channel_metrics(channels: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    metrics: dict[str, float] = {}
-    for name, stats in channels.items():
-        if "spend" in stats:
-            metrics[f"spend/{name}"] = stats["spend"]
-        for quantity in QUANTITIES:
-            if stats.get(quantity) is None:
-                continue
-            metrics[f"{quantity}/{name}"] = stats[quantity]["mean"]
-            if quantity in WITH_INTERVAL:
-                metrics |= {f"{quantity}_{end}/{name}": stats[quantity][end] for end in ("q05", "q95")}
+    metrics = {f"spend/{name}": stats["spend"] for name, stats in channels.items() if "spend" in stats}
+    for quantity in QUANTITIES:
+        known = {name: stats[quantity] for name, stats in channels.items() if stats.get(quantity) is not None}
+        metrics |= {f"{quantity}/{name}": figures["mean"] for name, figures in known.items()}
+        if quantity in WITH_INTERVAL:
+            for end in ("q05", "q95"):
+                metrics |= {f"{quantity}_{end}/{name}": figures[end] for name, figures in known.items()}
     return metrics
 
 
@@ -240,10 +233,8 @@ def _yes(value: Any) -> str:
     return "yes" if value else "no"
 
 
-def _verdict(converged: bool, reasons: Any, consequence: str) -> str:
-    if converged:
-        return "**Converged.**"
-    return f"**NOT CONVERGED: {fmt.markdown('; '.join(reasons))}. {consequence}**\n"
+def _failed(reasons: Sequence[str], consequence: str) -> str:
+    return f"NOT CONVERGED: {fmt.markdown('; '.join(reasons)) or 'no reason was recorded'}. {consequence}"
 
 
 def _interval(stats: Mapping[str, Any] | None, *, percent: bool = False) -> str:

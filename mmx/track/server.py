@@ -26,6 +26,7 @@ from mmx.config import default_text
 from mmx.errors import MmxError
 from mmx.schema import TrackingSettings
 from mmx.track.address import Address, UnreachableError, reach, resolve, shown
+from mmx.track.view import PAGE_QUERY, VIEW_TAG
 
 START_SECONDS = 120
 STOP_SECONDS = 10
@@ -173,10 +174,11 @@ def _page(base: str, experiment: str) -> str:
     query = urllib.parse.urlencode({"experiment_name": experiment})
     try:
         with _open(f"{base}/api/2.0/mlflow/experiments/get-by-name?{query}", 10) as reply:
-            found = json.load(reply)["experiment"]["experiment_id"]
+            found = json.load(reply)["experiment"]
     except (OSError, ValueError, KeyError):
         return base
-    return f"{base}/#/experiments/{found}/runs"
+    view = any(tag["key"] == VIEW_TAG for tag in found.get("tags", ()))
+    return f"{base}/#/experiments/{found['experiment_id']}/runs{f'?{PAGE_QUERY}' if view else ''}"
 
 
 def _open(url: str, seconds: float) -> Any:

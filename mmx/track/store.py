@@ -122,7 +122,7 @@ class Run:
             client.set_terminated(run_id, "FAILED")
             client.set_tag(run_id, "error", cut(error_text, TAG_LENGTH))
             note = cut(error_text, TAG_LENGTH - 100)
-            client.set_tag(run_id, "mlflow.note.content", f"**This run failed.**\n\n```\n{note}\n```")
+            client.set_tag(run_id, "mlflow.note.content", f"This run failed.\n\n```\n{note}\n```")
             client.log_text(run_id, error_text + "\n", "error.txt")
 
         self._do("the error", send)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+def _unseen(text: str) -> None:
+    """Show nothing: there is no terminal, or the stage is over."""
+
+
 @dataclass
 class Stage:
     """One stage, filled in while it runs.
@@ -46,7 +50,7 @@ class Stage:
     warnings: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
     error: str | None = None
-    _show: Callable[[str], None] = field(default=lambda text: None, init=False, repr=False, compare=False)
+    _show: Callable[[str], None] = field(default_factory=lambda: _unseen, init=False, repr=False, compare=False)
 
     def warn(self, text: str) -> None:
         """Record a warning; it is printed with the stage."""
@@ -176,7 +180,7 @@ class Journal:
             try:
                 yield
             finally:
-                stage._show = lambda text: None
+                stage._show = _unseen
 
     def _tell(self, stage: Stage, label: str) -> None:
         if self._quiet:

@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bad_inputs import BAD, Bad
+from bad_inputs import BAD
+from bad_tables import Bad
 
 
 @pytest.mark.parametrize("bad", BAD, ids=[b.name for b in BAD])

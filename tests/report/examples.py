@@ -228,7 +228,9 @@ def _example(name: str, names: tuple[str, ...], **changes: Any) -> Example:
     money = "KPI units" if index else currency or "money"
     rec = make_recommendation(names, money=money, geos=changes.get("geos", 1), converged=converged, scale=kpi / 24)
     summary = make_summary(tables, converged=converged)
-    return Example(name, tables, summary, rec, currency, "index" if index else "money", NOTES if converged else ())
+    return Example(
+        changes.get("title", name), tables, summary, rec, currency, "index" if index else "money", NOTES if converged else ()
+    )
 
 
 def six() -> Example:
@@ -238,7 +240,7 @@ def six() -> Example:
 
 def index() -> Example:
     """Return an index without money: five channels, KPI near 130."""
-    return _example("index", ("x1", "x2", "x3", "x4", "x5"), index=True, currency="", kpi=130.0)
+    return _example("index", ("x1", "x2", "x3", "x4", "x5"), index=True, currency="", kpi=130.0, title="a long name " * 12)
 
 
 def forty() -> Example:

@@ -1,0 +1,200 @@
+"""The ``mmx`` command line: parses, calls one workflow, prints. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmx.errors import InputError, MmxError
+
+if TYPE_CHECKING:
+    from mmx.schema import Config
+
+app = typer.Typer(
+    help="Bayesian marketing-mix models that end in a budget recommendation with its uncertainty.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ConfigArgument = Annotated[
+    str | None, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of one in configs/.", show_default=False)
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY.PATH=VALUE]...", help="Settings that replace the file's.", show_default=False),
+]
+DataOption = Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Table to use instead of data.path.")]
+OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder; a new one under output.dir.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
+CustomerOption = Annotated[str | None, typer.Option(help="With --platform: configs/CUSTOMER/PLATFORM.yaml.")]
+PlatformOption = Annotated[str | None, typer.Option(help="See --customer.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Seed instead of the configuration's.")]
+AllowOption = Annotated[bool, typer.Option("--allow-unconverged", help="Go on although the fit failed its gate.")]
+
+
+def main() -> None:
+    """Run the command line; errors of mmx end with a message and their exit code."""
+    try:
+        app()
+    except MmxError as error:
+        if isinstance(error, InputError) and error.problems:
+            from mmx.report.terminal import print_problems
+
+            print_problems(error)
+        else:
+            print(f"Error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("Interrupted: nothing was written.", file=sys.stderr)
+        sys.exit(130)
+
+
+def _config(
+    name: str | None, overrides: list[str] | None, customer: str | None, platform: str | None, seed: int | None
+) -> Config:
+    from mmx.config import read_config
+
+    settings = list(overrides or [])
+    if name is not None and customer is not None and "=" in name:
+        name, settings = None, [name, *settings]
+    if seed is not None:
+        settings.append(f"seed={seed}")
+    return read_config(name, overrides=settings, customer=customer, platform=platform)
+
+
+@app.command()
+def check(
+    config: ConfigArgument = None,
+    overrides: Overrides = None,
+    data: DataOption = None,
+    against: Annotated[str | None, typer.Option("--against", metavar="RUN", help="Earlier fit: its folder or run id.")] = None,
+    customer: CustomerOption = None,
+    platform: PlatformOption = None,
+) -> None:
+    """Check a table against the data contract, and what the model will see."""
+    settings = _config(config, overrides, customer, platform, None)
+    from mmx.report.terminal import print_checks
+    from mmx.workflows.check import run_check
+
+    print_checks(run_check(settings, data=data, against=against))
+
+
+@app.command()
+def fit(
+    config: ConfigArgument = None,
+    overrides: Overrides = None,
+    data: DataOption = None,
+    out: OutOption = None,
+    force: ForceOption = False,
+    seed: SeedOption = None,
+    customer: CustomerOption = None,
+    platform: PlatformOption = None,
+) -> None:
+    """Fit a marketing-mix model and write its posterior, tables, figures and report."""
+    settings = _config(config, overrides, customer, platform, seed)
+    from mmx.report.terminal import print_fit
+    from mmx.track.server import ui_command
+    from mmx.workflows.fit import run_fit
+
+    done = run_fit(settings, data=data, out=out, force=force)
+    print_fit(
+        done.summary,
+        done.fit.tables,
+        done.folder,
+        currency=done.fit.panel.currency,
+        target_kind=done.fit.panel.target_kind,
+        ui_command=ui_command(settings.tracking),
+    )
+
+
+@app.command()
+def recommend(
+    source: Annotated[str, typer.Argument(metavar="DIR_OR_RUN", help="Output folder of mmx fit, or its MLflow run id.")],
+    budget: Annotated[float | None, typer.Option(metavar="X", help="Total over the horizon; the current plan's.")] = None,
+    horizon: Annotated[int | None, typer.Option(metavar="PERIODS", help="Periods to plan.")] = None,
+    bounds: Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="Bounds on each channel's multiplier.")] = None,
+    reference: Annotated[str | None, typer.Option(help="Current plan: last or last_year.")] = None,
+    out: OutOption = None,
+    force: ForceOption = False,
+    allow_unconverged: AllowOption = False,
+) -> None:
+    """Recommend next periods' budget from a fit, with its gain, interval and reasons."""
+    from mmx.report.terminal import print_recommendation
+    from mmx.track.server import ui_command
+    from mmx.workflows.recommend import run_recommend
+
+    asked = {"total": budget, "horizon": horizon, "reference": reference}
+    overrides = [f"budget.{key}={value}" for key, value in asked.items() if value is not None]
+    if bounds is not None:
+        overrides.append(f"budget.bounds=[{bounds}]")
+    done = run_recommend(source, overrides=tuple(overrides), out=out, force=force, allow_unconverged=allow_unconverged)
+    print_recommendation(done.recommendation, done.folder, ui_command=ui_command(done.config.tracking))
+
+
+@app.command()
+def simulate(
+    world: Annotated[str | None, typer.Argument(metavar="WORLD", help="clean, geo, confounded, zero, ...")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Table to write, .csv or .parquet.")] = None,
+    like: Annotated[str | None, typer.Option("--like", metavar="CONFIG", help="A stand-in with this file's columns.")] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0)] = 1,
+    force: ForceOption = False,
+) -> None:
+    """Simulate a world with known truth: a table, its truth as JSON, and a configuration that fits it."""
+    if (world is None) == (like is None):
+        raise typer.BadParameter("name a world, or give --like CONFIG: one of the two")
+    if out is None:
+        raise typer.BadParameter("give --out FILE, ending in .csv or .parquet")
+    from mmx import worlds
+
+    if like is not None:
+        from mmx.config import read_config
+
+        made = worlds.like(read_config(like), seed=seed)
+    else:
+        made = worlds.simulate(str(world), seed=seed)
+    for what, path in zip(("table", "truth", "configuration"), worlds.write(made, out, force=force), strict=True):
+        print(f"{what + ':':<15}{path}")
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0)] = 1,
+    overrides: Overrides = None,
+) -> None:
+    """Simulate, fit, check, recommend and log: the whole way in under a minute."""
+    from mmx.report.terminal import print_demo
+    from mmx.track.server import ui_command
+    from mmx.workflows.demo import run_demo
+
+    done = run_demo(seed=seed, overrides=tuple(overrides or ()))
+    print_demo(
+        done.fit.summary,
+        done.fit.fit.tables,
+        done.recommendation.recommendation,
+        done.truth["roas"],
+        folders={"world": done.folder / "world", "fit": done.fit.folder, "recommendation": done.recommendation.folder},
+        ui_command=ui_command(done.fit.config.tracking),
+        did=(
+            f"simulated {done.truth['periods']} weeks of {len(done.truth['roas'])} channels, seed {seed}",
+            "fitted a marketing-mix model with its default priors, which do not know the truth",
+            "judged its convergence, recommended next quarter's budget, logged both runs to MLflow",
+        ),
+    )
+
+
+@app.command()
+def ui(
+    overrides: Overrides = None,
+    host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 5000,
+) -> None:
+    """Start the MLflow server on the project's runs."""
+    from mmx.config import read_tracking
+    from mmx.track.server import serve
+
+    serve(read_tracking(overrides or []), host=host, port=port)

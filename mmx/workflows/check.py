@@ -1,0 +1,35 @@
+"""Check a configuration and its data before any model: the contract, the pre-model checks, drift from an earlier fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmx.data.checks import CheckResult, precheck
+from mmx.data.drift import drift
+from mmx.data.load import load
+from mmx.mmm.store import read
+from mmx.schema import Config
+from mmx.workflows.fit import POSTERIOR
+from mmx.workflows.recommend import fit_folder
+
+
+def run_check(config: Config, *, data: str | Path | None = None, against: str | Path | None = None) -> list[CheckResult]:
+    """Load the data and run all checks.
+
+    Parameters
+    ----------
+    config : Config
+    data : path, optional
+        Table to use instead of ``data.path``.
+    against : path or run id, optional
+        An earlier fit whose data these are compared with.
+
+    Raises
+    ------
+    DataError
+        If the data break the contract, with every problem.
+    """
+    earlier = read(fit_folder(against) / POSTERIOR).panel if against is not None else None
+    panel = load(config, data)
+    results = precheck(panel, config)
+    return results if earlier is None else [*results, *drift(earlier, panel)]
