@@ -61,7 +61,8 @@ def _config(
 
     settings = list(overrides or [])
     if name is not None and customer is not None and "=" in name:
-        name, settings = None, [name, *settings]
+        settings.insert(0, name)
+        name = None
     if seed is not None:
         settings.append(f"seed={seed}")
     return read_config(name, overrides=settings, customer=customer, platform=platform)

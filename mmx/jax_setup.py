@@ -1,8 +1,10 @@
 """One place that prepares JAX: double precision, one thread per call, a compile cache on disk.
 
-Import ``jax`` and ``jnp`` from here. One thread per call lets the chains of a sampler run side by side, and it keeps the
-order of floating-point sums fixed: the same inputs and seed give the same bytes in every process. The compile cache only
-stores machine code that XLA produced for the same program; the test suite checks that a cold and a warm cache agree.
+Import ``jax`` and ``jnp`` from here. One thread per call, in XLA and in the linear algebra library behind it (for the whole
+process), lets the chains of a sampler run side by side: on matrices this small, waiting threads of OpenBLAS cost up to twenty
+times the work. It also keeps the order of floating-point sums fixed: the same inputs and seed give the same bytes in every
+process. The compile cache only stores machine code that XLA produced for the same program; the test suite checks that a cold
+and a warm cache agree.
 """
 
 from __future__ import annotations
@@ -28,6 +30,10 @@ _prepare()
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
+import scipy.linalg  # noqa: E402, F401  (loads the library that JAX calls, so that the limit below reaches it)
+from threadpoolctl import threadpool_limits  # noqa: E402
+
+threadpool_limits(limits=1, user_api="blas")
 
 jax.config.update("jax_enable_x64", True)
 # Run small programs on the calling thread: a sampler's chains would otherwise wait for one shared worker.

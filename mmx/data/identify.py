@@ -13,7 +13,8 @@ from mmx.data.dates import Grid
 from mmx.data.events import event_columns, event_levels
 from mmx.data.prior_share import implied_shares
 from mmx.data.rows import Rows, refuse_spellings
-from mmx.schema import EventColumn, MediaSpec
+from mmx.schema import EventColumn
+from mmx.spec import MediaSpec
 
 SHAPES = {"geometric": 1, "delayed": 2, "hill": 2, "logistic": 1}
 

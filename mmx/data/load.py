@@ -56,7 +56,7 @@ def load(config: Config, data: str | Path | None = None) -> Panel:
     rows, dropped = check_values(mark_window(rows, grid, config, findings), grid, config, findings)
     if findings.problems or grid is None:
         raise _refused(raw, findings)
-    return build_panel(rows, table, raw, grid, config, findings.notes, dropped)
+    return build_panel(rows, raw, grid, config, findings.notes, dropped)
 
 
 def _refused(raw: Table, findings: Findings) -> DataError:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mmx.config import Config
 from mmx.data.cells import Floats
-from mmx.schema import EffectPrior, Prior
+from mmx.spec import EffectPrior
 
 Z90 = 1.2815515655446004  # standard normal quantile of 0.9
 
@@ -44,26 +44,15 @@ class Implied:
 
     def quantile(self, z: float) -> float:
         """Share at a quantile, given as a standard normal score."""
-        location, scale = location_scale(self.prior)
+        location, scale = self.prior.location_scale()
         value = math.exp(location + scale * z) if self.prior.family == "lognormal" else location + scale * z
         return value * self.factor
 
     def draws(self, rng: np.random.Generator, count: int) -> Floats:
         """Draws of the share, (draw,)."""
-        location, scale = location_scale(self.prior)
+        location, scale = self.prior.location_scale()
         values = rng.normal(location, scale, count)
         return self.factor * (np.exp(values) if self.prior.family == "lognormal" else values)
-
-
-def location_scale(prior: Prior) -> tuple[float, float]:
-    """Mean and standard deviation of a normal prior, or of the logarithm of a lognormal one."""
-    if prior.family == "lognormal":
-        if prior.median is not None and prior.q90 is not None:
-            return math.log(prior.median), math.log(prior.q90 / prior.median) / Z90
-        return float(prior.mu or 0.0), float(prior.sigma or 0.0)
-    if prior.median is not None and prior.q90 is not None:
-        return prior.median, (prior.q90 - prior.median) / Z90
-    return float(prior.mean or 0.0), float(prior.sd or 0.0)
 
 
 def implied_shares(config: Config, spend: Mapping[str, float], organic: tuple[str, ...], money: float) -> tuple[Implied, ...]:

@@ -40,7 +40,8 @@ class ChannelPlan:
     low, high : float
         Bounds on the multiplier.
     extra : Interval
-        KPI money of the recommended over the current plan, tail included.
+        KPI money of the recommended plan over the current plan scaled to the same total, tail included: they add up to
+        the gain.
     mroas_current, mroas_recommended : Interval
         Marginal ROAS of +1 % of every cell at the two plans, tail included.
     binding : str

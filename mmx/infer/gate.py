@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmx.infer.target import Draws
-from mmx.schema import GateSettings
+from mmx.spec import GateSettings
 
 Floats = npt.NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmx.infer.target import Draws, Progress, Target, from_sites, initial_point
 from mmx.jax_setup import jax, jnp
-from mmx.schema import SamplerSettings
+from mmx.spec import SamplerSettings
 
 
 def sample(

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmx.infer.target import Draws, Progress, Target, initial_point
 from mmx.jax_setup import jax
-from mmx.schema import SamplerSettings
+from mmx.spec import SamplerSettings
 
 _COMPILED: dict[int, Any] = {}
 

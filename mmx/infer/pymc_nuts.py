@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from mmx.infer.target import Draws, Progress, Target, from_sites, initial_point, to_sites
-from mmx.schema import SamplerSettings
+from mmx.spec import SamplerSettings
 
 
 def sample(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
-from threadpoolctl import threadpool_limits
-
 from mmx.infer.target import Draws, Progress, Target
-from mmx.schema import SamplerSettings
+from mmx.spec import SamplerSettings
 
 SAMPLERS = {
     "nutpie": "mmx.infer.nutpie_nuts",
@@ -47,9 +45,7 @@ def sample(
     Draws
     """
     module = import_module(SAMPLERS[settings.name])
-    # The matrices are small: threads of the linear algebra library would only fight with the chains for the cores.
-    with threadpool_limits(limits=1, user_api="blas"):
-        draws: Draws = module.sample(
-            target, settings, seed=seed, start=start, cores=cores or os.cpu_count() or 1, progress=progress
-        )
+    draws: Draws = module.sample(
+        target, settings, seed=seed, start=start, cores=cores or os.cpu_count() or 1, progress=progress
+    )
     return draws

@@ -41,6 +41,21 @@ def drift_sd(frequency: jax.Array, sd: jax.Array, length: jax.Array) -> jax.Arra
     return sd * jnp.exp(0.5 * log_density)
 
 
+def project(cells: jax.Array, inputs: dict[str, Any]) -> jax.Array:
+    """Design transposed times cells (time, geo): (column,). Most columns are the same in all geos."""
+    by_cell = jnp.einsum("tgp,tg->p", inputs["z_cell"], cells)
+    return jnp.concatenate([by_cell, inputs["z_time"].T @ cells.sum(axis=1)])
+
+
+def predict(coefficients: jax.Array, inputs: dict[str, Any]) -> jax.Array:
+    """Design times shared coefficients (column,): (time, geo)."""
+    cells = inputs["z_cell"].shape[2]
+    by_time = inputs["z_time"] @ coefficients[cells:]
+    by_cell: jax.Array = jnp.einsum("tgp,p->tg", inputs["z_cell"], coefficients[:cells])
+    total: jax.Array = by_cell + by_time[:, None]
+    return total
+
+
 def normal_equations(residual: jax.Array, prior_sd: jax.Array, noise: jax.Array, inputs: dict[str, Any]) -> Normal:
     """Posterior of the baseline coefficients given the rest.
 
@@ -57,7 +72,7 @@ def normal_equations(residual: jax.Array, prior_sd: jax.Array, noise: jax.Array,
     precision = 1.0 / noise**2
     weighted = inputs["w"] * residual
     shared = precision * inputs["zz"] + jnp.diag(prior_sd**-2.0)
-    rhs = precision * jnp.einsum("tgp,tg->p", inputs["z"], weighted)
+    rhs = precision * project(weighted, inputs)
     geos = residual.shape[1]
     if geos == 1:
         return Normal(jnp.linalg.cholesky(shared), rhs, jnp.ones(1), jnp.zeros(1))
@@ -109,7 +124,7 @@ def _gradient(kept: tuple[Any, ...], cotangent: jax.Array) -> tuple[jax.Array, j
     inverse = jax.scipy.linalg.solve_triangular(normal.factor, jnp.eye(prior_sd.shape[0]), lower=True)
     mean = inverse.T @ half
     variance = jnp.sum(inverse**2, axis=0)
-    error = residual - jnp.einsum("tgp,p->tg", inputs["z"], mean)
+    error = residual - predict(mean, inputs)
     coefficients = prior_sd.shape[0] - jnp.sum(variance / prior_sd**2)
     if residual.shape[1] > 1:
         cross = inputs["z_geo"] / noise**2

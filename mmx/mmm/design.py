@@ -1,6 +1,7 @@
 """The baseline's design matrix: everything that is linear with a Gaussian prior.
 
-Columns in order: intercept, trend, Fourier season, treatments, controls, events, drift. The drift is a Hilbert-space
+Columns in order: treatments and controls, which differ between geos, then intercept, trend, Fourier season, events and drift,
+which do not. The drift is a Hilbert-space
 Gaussian process with a Matern 5/2 kernel: fixed sine columns whose prior variances come from the spectral density.
 Source: Riutort-Mayol et al. (2023), Practical Hilbert space approximate Bayesian Gaussian processes, eq. 8-10.
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmx.data.panel import Floats, Panel
-from mmx.schema import Spec
+from mmx.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class Design:
     prior_sd : array, (column,)
         Prior standard deviations on the scaled KPI; 1 for the drift, whose scale is sampled.
     groups : dict of str to slice
-        Columns of ``intercept, trend, season, treatments, controls, events, drift``; empty groups are left out.
+        Columns of ``treatments, controls, intercept, trend, season, events, drift``; empty groups are left out.
+    cell_columns : int
+        How many of the first columns differ between geos.
     frequency : array, (drift column,)
         Angular frequencies of the drift's basis, per year.
     """
@@ -34,6 +37,7 @@ class Design:
     z: Floats
     prior_sd: Floats
     groups: dict[str, slice]
+    cell_columns: int
     frequency: Floats
 
 
@@ -44,17 +48,19 @@ def build(spec: Spec, panel: Panel) -> Design:
     geos, times = panel.data.sizes["geo"], panel.data.sizes["time"]
     index = np.arange(times, dtype=float)
     rms = math.hypot(constants.kpi_mean, constants.kpi_sd)
-    parts: list[tuple[str, Floats, float]] = [("intercept", np.ones((times, 1)), priors.intercept * rms)]
+    columns = np.concatenate([panel.array("treatment"), panel.array("control")], axis=2)
+    columns = ((columns - np.array(constants.column_mean)) / np.array(constants.column_sd)).swapaxes(0, 1)
+    split = len(panel.names("treatment"))
+    parts: list[tuple[str, Floats, float]] = [
+        ("treatments", columns[..., :split], priors.treatment * constants.kpi_sd),
+        ("controls", columns[..., split:], priors.control * constants.kpi_sd),
+        ("intercept", np.ones((times, 1)), priors.intercept * rms),
+    ]
     if spec.model.trend == "linear":
         trend = ((index - constants.time_center) / constants.time_range)[:, None]
         parts.append(("trend", trend, priors.trend * constants.kpi_sd))
     parts.append(("season", _season(panel, spec.model.seasonality.yearly), priors.season * constants.kpi_sd))
-    columns = np.concatenate([panel.array("treatment"), panel.array("control")], axis=2)
-    columns = (columns - np.array(constants.column_mean)) / np.array(constants.column_sd)
-    split = len(panel.names("treatment"))
-    parts.append(("treatments", columns[..., :split].swapaxes(0, 1), priors.treatment * constants.kpi_sd))
-    parts.append(("controls", columns[..., split:].swapaxes(0, 1), priors.control * constants.kpi_sd))
-    parts.append(("events", panel.array("event").swapaxes(0, 1), priors.event * constants.kpi_sd))
+    parts.append(("events", panel.array("event")[0], priors.event * constants.kpi_sd))
     frequency = np.zeros(0)
     if constants.drift_terms:
         years = (index - constants.drift_center) / constants.periods_per_year
@@ -68,7 +74,8 @@ def build(spec: Spec, panel: Panel) -> Design:
             blocks.append(np.broadcast_to(block if block.ndim == 3 else block[:, None, :], (times, geos, width)))
             sds.append(np.full(width, sd))
             start += width
-    return Design(np.concatenate(blocks, axis=2), np.concatenate(sds), groups, frequency)
+    cells = columns.shape[2] if geos > 1 else 0
+    return Design(np.concatenate(blocks, axis=2), np.concatenate(sds), groups, cells, frequency)
 
 
 def _season(panel: Panel, pairs: int) -> Floats:

@@ -24,7 +24,7 @@ from mmx.mmm.resolve import resolve
 from mmx.mmm.structure import Structure
 from mmx.mmm.tables import FitTables
 from mmx.mmm.target import build, coordinate_names
-from mmx.schema import SamplerSettings, Spec
+from mmx.spec import SamplerSettings, Spec
 
 
 @dataclass(frozen=True)

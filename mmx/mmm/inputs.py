@@ -9,10 +9,9 @@ import numpy.typing as npt
 
 from mmx.data.panel import Floats, Panel
 from mmx.mmm import design as baseline
-from mmx.mmm.priors import effect_prior, location_scale, log_location_scale
 from mmx.mmm.resolve import media_exposure
 from mmx.mmm.structure import Structure, structure_of
-from mmx.schema import Constants, Spec
+from mmx.spec import Constants, Spec
 
 Inputs = dict[str, Any]
 
@@ -65,7 +64,8 @@ def prepare(
         "rows_used": float(train.sum()),
         "log_weight": np.log(np.where(train, w, 1.0)).sum(),
         "money_train": money * train,
-        "z": design.z,
+        "z_cell": design.z[..., : design.cell_columns],
+        "z_time": design.z[:, 0, design.cell_columns :],
         "zz": np.einsum("tgp,tgq->pq", wz, design.z),
         "z_geo": wz.sum(axis=0),
         "w_geo": w.sum(axis=0),
@@ -124,11 +124,11 @@ def _prior_arrays(spec: Spec, structure: Structure) -> dict[str, Floats]:
     table: dict[str, Floats] = {}
     for block in structure.blocks:
         if block.name == "effect":
-            pairs = [location_scale(effect_prior(media[m], constants.kind[m], spec.model)) for m in block.media]
+            pairs = [media[m].prior_of(constants.kind[m], spec.model).location_scale() for m in block.media]
         elif block.name == "total":
-            pairs = [location_scale(spec.model.priors)]
+            pairs = [spec.model.priors.location_scale()]
         elif block.name == "drift_length":
-            pairs = [log_location_scale(priors.drift_length)]
+            pairs = [priors.drift_length.location_scale()]
         elif block.kind == "half_normal":
             scale = {
                 "noise": priors.noise * constants.kpi_sd,
@@ -140,7 +140,7 @@ def _prior_arrays(spec: Spec, structure: Structure) -> dict[str, Floats]:
             pairs = [(0.0, 1.0)] * block.size
         else:
             prior = getattr(spec.model.shapes, block.name)
-            two = (float(prior.a), float(prior.b)) if block.kind == "beta" else log_location_scale(prior)
+            two = (float(prior.a), float(prior.b)) if block.kind == "beta" else prior.location_scale()
             pairs = [two] * block.size
         table[block.name] = np.array(pairs, dtype=float).T
     return table

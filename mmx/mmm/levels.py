@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from mmx.data.panel import Floats
 from mmx.jax_setup import jax, jnp
@@ -61,7 +60,7 @@ def levels(structure: Structure, params: Mapping[str, Floats], beta: Floats, x: 
         return np.asarray(part)[: stop - start]
 
     starts = range(0, samples, size)
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         return np.concatenate(list(pool.map(block, starts)))
 
 

@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from mmx.data.panel import Floats
 from mmx.jax_setup import jax, jnp
@@ -62,10 +61,9 @@ def parameters_of(
     arrays = jax.tree.map(jnp.asarray, inputs)
     compiled = _compiled(structure)
     parts = []
-    with threadpool_limits(limits=1, user_api="blas"):
-        for start in range(0, len(flat), BLOCK):
-            rows = np.minimum(np.arange(start, start + BLOCK), len(flat) - 1)
-            parts.append(jax.tree.map(np.asarray, compiled(flat[rows], keys[rows], arrays)))
+    for start in range(0, len(flat), BLOCK):
+        rows = np.minimum(np.arange(start, start + BLOCK), len(flat) - 1)
+        parts.append(jax.tree.map(np.asarray, compiled(flat[rows], keys[rows], arrays)))
     joined = jax.tree.map(lambda *v: np.concatenate(v)[: len(flat)].astype(np.float32).astype(np.float64), *parts)
     params, beta, gamma, geo = joined
     return params, beta, gamma, geo

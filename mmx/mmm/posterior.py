@@ -16,7 +16,7 @@ from mmx.mmm.inputs import money_per_unit, scale_media
 from mmx.mmm.levels import levels
 from mmx.mmm.resolve import media_exposure
 from mmx.mmm.structure import Structure
-from mmx.schema import Constants, Spec
+from mmx.spec import Constants, Spec
 
 TAIL_SHARE = 0.001  # The tail ends where less than this share of a unit's effect is still to come.
 

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.data.panel import Floats, Panel
-from mmx.mmm.priors import log_location_scale
-from mmx.schema import Constants, EffectKind, Spec
+from mmx.spec import Constants, EffectKind, Spec
 
 BOUNDARY = 1.5  # Range of the drift's basis over the range of the data; Riutort-Mayol et al. (2023), section 4.
 
@@ -33,6 +32,7 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
     """
     if spec.constants is not None:
         return spec
+    spec = _present(spec, panel)
     train = panel.window if rows is None else np.asarray(rows, dtype=bool) & panel.window
     kpi = panel.array("kpi")[:, train]
     geo_scale = _geo_scale(panel, kpi)
@@ -75,6 +75,17 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
     )
 
 
+def _present(spec: Spec, panel: Panel) -> Spec:
+    """Leave out media that a data policy has dropped from the panel."""
+    paid, organic = panel.names("channel"), panel.names("organic")
+    return spec.model_copy(
+        update={
+            "channels": {name: spec.channels[name] for name in paid},
+            "organic": {name: spec.organic[name] for name in organic},
+        }
+    )
+
+
 def media_exposure(panel: Panel) -> Floats:
     """Exposure of paid channels, then of organic media, (geo, time, media), in the units of the file."""
     return np.concatenate([panel.array("exposure"), panel.array("organic")], axis=2)
@@ -110,6 +121,6 @@ def _effects(
 
 def _drift_terms(spec: Spec, half_range_years: float) -> int:
     """Number of basis functions for the short end of the length prior; Riutort-Mayol et al. (2023), Matern 5/2."""
-    mu, sigma = log_location_scale(spec.model.baseline.drift_length)
+    mu, sigma = spec.model.baseline.drift_length.location_scale()
     short = math.exp(mu - 1.2816 * sigma)
     return int(np.clip(math.ceil(2.65 * BOUNDARY * half_range_years / short), 5, 40))

@@ -17,7 +17,7 @@ from mmx.mmm.fit import Fit
 from mmx.mmm.inputs import prepare
 from mmx.mmm.parameters import free_of
 from mmx.mmm.posterior import Posterior
-from mmx.schema import Spec
+from mmx.spec import Spec
 
 FORMAT = 1
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from mmx.mmm.priors import effect_prior
 from mmx.response.registry import ADSTOCKS, SATURATIONS
-from mmx.schema import Spec
+from mmx.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def structure_of(spec: Spec, *, geos: int, times: int, columns: int, carry_in: b
         adstock=tuple((m.adstock, m.adstock_window if m.adstock == "delayed" else 0) for m in media),
         saturation=tuple(m.saturation for m in media),
         effect=tuple(
-            "lognormal" if k == "total" else effect_prior(m, k, spec.model).family
+            "lognormal" if k == "total" else m.prior_of(k, spec.model).family
             for m, k in zip(media, spec.constants.kind, strict=True)
         ),
         kind=spec.constants.kind,

@@ -144,7 +144,8 @@ def plan_definitions(rec: Recommendation) -> list[tuple[str, str]]:
         ("gain", gain_definition(units)),
         (
             f"extra {units.value_name}",
-            f"{units.value_name} of a channel's recommended spend over its current spend, carryover included.",
+            f"{units.value_name} of a channel's recommended spend over its spend in the current plan scaled to the same "
+            "total, carryover included; they add up to the gain.",
         ),
         (units.mroas, f"{units.value_name} per unit of money for the next 1 % of spend, carryover included."),
         ("intervals", "equal-tailed 90 % posterior intervals; the number before the bracket is the posterior mean."),

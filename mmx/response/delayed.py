@@ -37,10 +37,10 @@ def apply(x: jax.Array, params: dict[str, jax.Array], window: int) -> jax.Array:
 
 def weights(params: dict[str, jax.Array], window: int, length: int) -> jax.Array:
     """Weights of lags ``0 .. length - 1``, (length, media); zero from ``window`` on."""
-    lag = jnp.arange(length)[:, None]
+    lag = jnp.arange(max(length, window))[:, None]  # All of the window: the weights are shares of its sum.
     distance = lag - params["theta"] * (window - 1)
     exponent = distance**2 * jnp.log(params["alpha"])
     inside = lag < window
     peak = jnp.max(jnp.where(inside, exponent, -jnp.inf), axis=0)
     raw = jnp.where(inside, jnp.exp(exponent - peak), 0.0)
-    return raw / raw.sum(axis=0)
+    return (raw / raw.sum(axis=0))[:length]

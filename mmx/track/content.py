@@ -64,6 +64,7 @@ def fit_record(summary: Mapping[str, Any], config: Config) -> Record:
         "mmx.converged": _yes(summary.get("converged")),
         "mmx.reasons": "; ".join(summary.get("reasons") or ()),
         "mmx.currency": config.data.currency or "",
+        "mmx.decisions": "; ".join([*(summary.get("notes") or ()), *(summary.get("decisions") or ())]),
         "data_sha256": summary.get("data_sha256"),
         "config_sha256": summary.get("config_sha256"),
         "lock_sha256": summary.get("lock_sha256"),

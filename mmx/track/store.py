@@ -155,7 +155,9 @@ class Run:
             self._client, self.run_id = None, None
 
 
-def start_run(settings: TrackingSettings, *, name: str, kind: Kind, parent: str | None = None) -> Run:
+def start_run(
+    settings: TrackingSettings, *, name: str, kind: Kind, parent: str | None = None, started: float | None = None
+) -> Run:
     """Start a run, or return an inactive one that says why.
 
     Parameters
@@ -169,6 +171,8 @@ def start_run(settings: TrackingSettings, *, name: str, kind: Kind, parent: str 
     parent : str, optional
         Run id of the fit that a recommendation belongs to; the run goes into its experiment. A parent that this store
         does not know leaves the run on its own, with a warning.
+    started : float, optional
+        When the work began, in seconds since 1970; now by default.
     """
     if settings.uri is None:
         return Run()
@@ -191,7 +195,8 @@ def start_run(settings: TrackingSettings, *, name: str, kind: Kind, parent: str 
                 if parent is not None:
                     tags["mmx.parent"] = parent
                     warning = f"the fit's run {parent} is not in this MLflow store; the {kind} is logged on its own."
-            run = client.create_run(experiment, tags=tags, run_name=name)
+            begun = None if started is None else int(started * 1000)
+            run = client.create_run(experiment, start_time=begun, tags=tags, run_name=name)
             return Run(client, run.info.run_id, warning)
     except Exception as error:
         return Run(

@@ -21,10 +21,11 @@ from mmx.mmm.store import save
 from mmx.report.fit_files import write_fit_files
 from mmx.schema import Config
 from mmx.track.content import fit_record
-from mmx.track.store import Run, start_run
+from mmx.track.store import Run
 from mmx.workflows.folder import output_folder, refuse_existing, write_text_atomic
 from mmx.workflows.journal import Journal
 from mmx.workflows.provenance import config_sha256, git_commit, lock_sha256, versions
+from mmx.workflows.tracked import tracked
 
 SUMMARY, POSTERIOR, CONFIG, JOURNAL = "summary.json", "posterior.nc", "config.yaml", "run.jsonl"
 
@@ -78,15 +79,11 @@ def run_fit(
     """
     folder = Path(out) if out is not None else default_folder(config, "fit")
     refuse_existing(folder, force)
+    path = locate(config, data)
     journal = Journal(quiet=quiet)
-    with journal.stage("track", label="connect to MLflow") as stage:
-        run = start_run(config.tracking, name=config.name, kind="fit")
-        if run.warning:
-            stage.warn(run.warning)
-    with run:
+    with tracked(config.tracking, journal, name=config.name, kind="fit") as open_run:
         with output_folder(folder, force) as partial:
             journal.open(partial / JOURNAL)
-            path = locate(config, data)
             with journal.stage("load", inputs=[path], label=f"load {path.name}") as stage:
                 panel = load(config, path)
                 stage.rows = panel.describe()["time"] * panel.describe()["geo"]
@@ -98,7 +95,8 @@ def run_fit(
                 summary = summarise(made, config)
                 stage.outputs = _write(partial, made, config, summary, stage.update)
         journal.open(folder / JOURNAL)
-        _log(run, folder, made, config, summary, journal)
+        if config.tracking.uri is not None:
+            _log(open_run(), folder, made, config, summary, journal)
     return FitOutcome(folder, made, summary, config)
 
 
@@ -201,7 +199,7 @@ def _log(run: Run, folder: Path, made: Fit, config: Config, summary: dict[str, A
             summary["mlflow_run_id"] = run.run_id
             _write_summary(folder, summary)
             run.log_folder(folder)
-        if not run.active:
+        if run.run_id is None and summary["mlflow_run_id"] is not None:
             summary["mlflow_run_id"] = None
             _write_summary(folder, summary)
         if run.warning:

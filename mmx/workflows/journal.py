@@ -200,8 +200,12 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
     """Read the lines of a ``run.jsonl``; a last line that a killed process left half-written is dropped."""
     text = path.read_text(encoding="utf-8")
     complete = text[: text.rfind("\n") + 1]
-    return [json.loads(line) for line in complete.splitlines()]
+    return [json.loads(line) for line in complete.split("\n") if line]
 
 
 def _line(stage: Stage) -> str:
-    return json.dumps(stage.as_mapping(), ensure_ascii=False, default=str) + "\n"
+    text = json.dumps(stage.as_mapping(), ensure_ascii=False, default=str)
+    # JSON leaves these as they are, while many readers end a line at them.
+    for character in "\x85\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text + "\n"

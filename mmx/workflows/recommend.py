@@ -14,10 +14,11 @@ from mmx.mmm.store import read
 from mmx.report.recommendation_files import write_recommendation_files
 from mmx.schema import Config
 from mmx.track.content import recommendation_record
-from mmx.track.store import fetch_folder, looks_like_run_id, start_run
+from mmx.track.store import fetch_folder, looks_like_run_id
 from mmx.workflows.fit import CONFIG, JOURNAL, POSTERIOR, SUMMARY, default_folder
 from mmx.workflows.folder import output_folder, refuse_existing
 from mmx.workflows.journal import Journal
+from mmx.workflows.tracked import tracked
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,9 @@ def run_recommend(
     with journal.stage("read", inputs=[folder / POSTERIOR], label=f"read the fit {config.name}"):
         made = read(folder / POSTERIOR)
         parent = json.loads((folder / SUMMARY).read_text(encoding="utf-8")).get("mlflow_run_id")
-    with journal.stage("track", label="connect to MLflow") as stage:
-        run = start_run(config.tracking, name=f"{config.name} budget", kind="recommendation", parent=parent)
-        if run.warning:
-            stage.warn(run.warning)
     budget = config.budget
-    with run:
+    name = f"{config.name} budget"
+    with tracked(config.tracking, journal, name=name, kind="recommendation", parent=parent) as open_run:
         with output_folder(target, force) as partial:
             journal.open(partial / JOURNAL)
             with journal.stage("recommend", label=f"recommend the next {budget.horizon} periods") as stage:
@@ -84,7 +82,8 @@ def run_recommend(
             with journal.stage("report", label="write the exports") as stage:
                 stage.outputs = write_recommendation_files(partial, made_plan, progress=stage.update)
         journal.open(target / JOURNAL)
-        if run.active:
+        run = open_run() if config.tracking.uri is not None else None
+        if run is not None and run.active:
             with journal.stage("log", label="log the run to MLflow") as stage:
                 run.log(*recommendation_record(made_plan))
                 run.log_folder(target)

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.data.panel import NATIONAL
-from mmx.schema import BudgetSettings, TargetKind
+from mmx.schema import BudgetSettings
+from mmx.spec import TargetKind
 from mmx.worlds import draws
 from mmx.worlds.curves import Floats
 from mmx.worlds.plan import PlanProblem

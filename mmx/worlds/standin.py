@@ -10,7 +10,8 @@ import pandas as pd
 import yaml
 
 from mmx.config import Config, default_text
-from mmx.schema import DataSettings, DatedEvent, EventColumn, MediaSpec
+from mmx.schema import DataSettings, DatedEvent, EventColumn
+from mmx.spec import MediaSpec
 from mmx.worlds import draws
 from mmx.worlds.generate import START, Simulated, truth_of
 from mmx.worlds.registry import Geos, Lever, Medium, Pattern, World

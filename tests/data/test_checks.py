@@ -15,7 +15,7 @@ from mmx.config import Config
 from mmx.data.checks import CheckResult, precheck
 from mmx.data.panel import Panel
 from mmx.data.prior_share import Implied, implied_shares
-from mmx.schema import EffectPrior
+from mmx.spec import EffectPrior
 
 NAMES = ["data overview", "notes", "collinearity", "share of spend", "weeks of spend", "range of spend", "prior contribution"]
 

@@ -54,7 +54,7 @@ def test_nobody_listening_is_found_at_once(scheme):
     port, began = closed_port(), time.monotonic()
     with pytest.raises(UnreachableError, match=f"nothing answers at 127.0.0.1:{port}"):
         reach(resolve(f"{scheme}://127.0.0.1:{port}/x"))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 def test_a_server_behind_a_proxy_is_not_judged_by_a_direct_connection(monkeypatch):

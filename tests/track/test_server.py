@@ -14,7 +14,7 @@ from mmx.track.address import resolve
 from mmx.track.server import serve, server_command, ui_command
 from mmx.track.store import fetch_folder, start_run
 
-WAIT_SECONDS = 100
+WAIT_SECONDS = 150
 
 
 def free_port():

@@ -190,7 +190,7 @@ def test_a_store_that_cannot_be_used_costs_a_line_and_no_time(tmp_path, folder, 
             run.log({"a": 1}, {"b": 2}, {"c": 3})
             run.log_dataset(pd.DataFrame({"a": [1]}), "a", "0" * 64)
             run.log_folder(folder)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         assert not run.active
         assert run.warning.startswith("this fit is not logged to MLflow: ")
         assert "\n" not in run.warning
@@ -305,7 +305,7 @@ def test_a_run_without_files_or_without_a_store_is_an_error(store, tmp_path):
     for uri in unusable(tmp_path):
         with pytest.raises(MmxError, match="cannot be fetched from"):
             fetch_folder(TrackingSettings(uri=uri, experiment="mmx"), "0" * 32)
-    with pytest.raises(MmxError, match="tracking.uri is null"):
+    with pytest.raises(MmxError, match=r"tracking\.uri is null"):
         fetch_folder(TrackingSettings(uri=None, experiment="mmx"), "0" * 32)
 
 

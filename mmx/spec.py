@@ -1,0 +1,266 @@
+"""The model's side of the settings: priors, families, sampler, and the specification with its resolved constants."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Adstock = Literal["geometric", "delayed"]
+Saturation = Literal["hill", "logistic"]
+TargetKind = Literal["money", "count", "index"]
+EffectKind = Literal["roas", "contribution", "coefficient", "total"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Frozen(BaseModel):
+    """Immutable settings that refuse unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Prior(Frozen):
+    """A prior distribution, by its parameters or by ``median`` and ``q90`` (the 90 % quantile).
+
+    ``lognormal``: ``median, q90`` or ``mu, sigma`` (of the logarithm). ``normal``: ``median, q90`` or ``mean, sd``.
+    ``half_normal``: ``sd``. ``beta``: ``a, b``.
+    """
+
+    family: Literal["lognormal", "normal", "half_normal", "beta"]
+    median: float | None = None
+    q90: float | None = None
+    mu: float | None = None
+    sigma: Positive | None = None
+    mean: float | None = None
+    sd: Positive | None = None
+    a: Positive | None = None
+    b: Positive | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        ways = {
+            "lognormal": ({"median", "q90"}, {"mu", "sigma"}),
+            "normal": ({"median", "q90"}, {"mean", "sd"}),
+            "half_normal": ({"sd"},),
+            "beta": ({"a", "b"},),
+        }[self.family]
+        numbers = ("median", "q90", "mu", "sigma", "mean", "sd", "a", "b")
+        given = {k for k in numbers if getattr(self, k) is not None}
+        if given not in ways:
+            options = " or ".join(", ".join(sorted(w)) for w in ways)
+            hint = "; write family beside the new ones to replace those inherited" if any(w < given for w in ways) else ""
+            raise ValueError(
+                f"a {self.family} prior takes {options}; it was given {', '.join(sorted(given)) or 'nothing'}{hint}"
+            )
+        if self.median is not None and self.q90 is not None and self.q90 <= self.median:
+            raise ValueError(f"q90 ({self.q90:g}) must be above the median ({self.median:g})")
+        if self.family == "lognormal" and self.median is not None and self.median <= 0:
+            raise ValueError(f"a lognormal median must be positive, not {self.median:g}")
+        return self
+
+    def location_scale(self) -> tuple[float, float]:
+        """Return mean and sd of a normal prior, or those of the logarithm of a lognormal one."""
+        z90 = NormalDist().inv_cdf(0.9)
+        if self.family == "lognormal":
+            if self.mu is not None and self.sigma is not None:
+                return self.mu, self.sigma
+            if self.median is not None and self.q90 is not None:
+                return math.log(self.median), math.log(self.q90 / self.median) / z90
+        if self.mean is not None and self.sd is not None:
+            return self.mean, self.sd
+        if self.median is not None and self.q90 is not None:
+            return self.median, (self.q90 - self.median) / z90
+        raise ValueError(f"a {self.family} prior has no location and scale")
+
+
+class EffectPrior(Prior):
+    """The prior on what a channel does.
+
+    ``kind`` says on what: its ``roas`` over the training window, its ``contribution`` (share of the KPI) or its
+    ``coefficient`` (effect at full saturation, in units of the mean KPI). At model level ``contribution`` is the share
+    of all channels together.
+    """
+
+    kind: Literal["roas", "contribution", "coefficient"]
+    family: Literal["lognormal", "normal"]
+
+
+class ShapePriors(Frozen):
+    """Priors on the response curve of a channel; a channel uses those that its families have.
+
+    ``alpha``: retention per period. ``theta``: peak delay as a share of the adstock window. ``half_saturation`` and
+    ``slope``: Hill, the first in multiples of the channel's mean active exposure. ``lam``: logistic rate, per the same.
+    """
+
+    alpha: Prior
+    theta: Prior
+    half_saturation: Prior
+    slope: Prior
+    lam: Prior
+
+    @model_validator(mode="after")
+    def _families(self) -> Self:
+        for name in ("alpha", "theta"):
+            if getattr(self, name).family != "beta":
+                raise ValueError(f"{name} lies between 0 and 1 and takes a beta prior, not {getattr(self, name).family}")
+        for name in ("half_saturation", "slope", "lam"):
+            if getattr(self, name).family != "lognormal":
+                raise ValueError(f"{name} is positive and takes a lognormal prior, not {getattr(self, name).family}")
+        return self
+
+
+class BaselinePriors(Frozen):
+    """Prior standard deviations of the baseline over the training rows.
+
+    ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI, ``geo_effect`` is on the log
+    of a channel's effect, all others are in standard deviations of the KPI (within geos). ``noise``, ``drift`` and
+    ``geo_effect`` scale half-normal priors; ``drift_length`` is the length scale of the slow drift in years.
+    """
+
+    intercept: Positive
+    trend: Positive
+    season: Positive
+    control: Positive
+    event: Positive
+    treatment: Positive
+    noise: Positive
+    drift: Positive
+    drift_length: Prior
+    geo_intercept: Positive
+    geo_effect: Positive
+
+    @model_validator(mode="after")
+    def _families(self) -> Self:
+        if self.drift_length.family != "lognormal":
+            raise ValueError(f"drift_length is positive and takes a lognormal prior, not {self.drift_length.family}")
+        return self
+
+
+class Seasonality(Frozen):
+    """Number of Fourier pairs of the yearly season."""
+
+    yearly: Annotated[int, Field(ge=0, le=20)]
+
+
+class ModelSettings(Frozen):
+    """The model family and its priors."""
+
+    adstock: Adstock
+    adstock_window: Annotated[int, Field(ge=2, le=104)]
+    saturation: Saturation
+    likelihood: Literal["normal"]
+    trend: Literal["none", "linear"]
+    seasonality: Seasonality
+    drift: bool
+    priors: EffectPrior
+    organic_priors: EffectPrior
+    split_sd: Positive
+    silent_prior: Prior
+    shapes: ShapePriors
+    baseline: BaselinePriors
+
+    @model_validator(mode="after")
+    def _organic(self) -> Self:
+        if self.organic_priors.kind == "roas":
+            raise ValueError("organic_priors.kind cannot be roas: organic media have no spend; use contribution or coefficient")
+        if self.priors.kind == "contribution" and self.priors.family != "lognormal":
+            raise ValueError("priors of kind contribution are on the share of all channels together and take family: lognormal")
+        if self.silent_prior.family not in ("lognormal", "normal"):
+            raise ValueError(f"silent_prior takes a lognormal or normal prior, not {self.silent_prior.family}")
+        return self
+
+
+class SamplerSettings(Frozen):
+    """Which sampler, how long, and what the one automatic retry does."""
+
+    name: Literal["nutpie", "numpyro", "pymc"]
+    chains: Annotated[int, Field(ge=2, le=64)]
+    tune: Annotated[int, Field(ge=50)]
+    draws: Annotated[int, Field(ge=50)]
+    target_accept: Annotated[float, Field(gt=0.5, lt=1)]
+    max_depth: Annotated[int, Field(ge=3, le=15)]
+    retry_target_accept: Annotated[float, Field(gt=0.5, lt=1)]
+
+
+class GateSettings(Frozen):
+    """When a posterior counts as converged."""
+
+    max_rhat: Annotated[float, Field(gt=1)]
+    min_ess: Positive
+    min_ebfmi: Positive
+    max_divergences: Annotated[int, Field(ge=0)]
+
+
+class MediaSpec(Frozen):
+    """What the model says about one medium, its overrides filled in."""
+
+    adstock: Adstock
+    adstock_window: int
+    saturation: Saturation
+    priors: EffectPrior
+    own_prior: bool
+
+    def prior_of(self, kind: str, model: ModelSettings) -> Prior:
+        """Return the prior of the effect, given what the effect means once the training rows are known."""
+        return self.priors if kind in (self.priors.kind, "total") else model.silent_prior
+
+
+class Constants(Frozen):
+    """Everything derived from data, as explicit numbers, from the training rows only.
+
+    Attributes
+    ----------
+    kpi_scale : float
+        KPI units (per head) that make 1 inside: the mean absolute KPI.
+    kpi_mean, kpi_sd : float
+        Mean and standard deviation of the scaled KPI.
+    geo_scale : tuple of float, (geo,)
+        Population over its mean, or each geo's mean KPI over their mean without population; 1 for one geo.
+    media_scale : tuple of float, (media,)
+        Mean active exposure per head of each medium: paid channels, then organic.
+    kind : tuple of str, (media,)
+        What the effect parameter of each medium means: ``roas``, ``contribution``, ``coefficient`` or ``total``.
+    numerator : tuple of float, (media,)
+        KPI money per unit of the effect parameter: spend for ``roas``, total KPI money for ``contribution``.
+    column_mean, column_sd : tuple of float
+        Standardisation of treatments, then controls. A treatment is measured from its minimum (``column_mean``).
+    drift_terms : int
+        Number of basis functions of the drift; 0 without drift.
+    drift_center, drift_half_range : float
+        Centre and half range of time for the drift, in periods from the first row.
+    periods_per_year : float
+    time_center, time_range : float
+        Trend: ``(t - time_center) / time_range``.
+    """
+
+    kpi_scale: float
+    kpi_mean: float
+    kpi_sd: float
+    geo_scale: tuple[float, ...]
+    media_scale: tuple[float, ...]
+    kind: tuple[EffectKind, ...]
+    numerator: tuple[float, ...]
+    column_mean: tuple[float, ...]
+    column_sd: tuple[float, ...]
+    drift_terms: int
+    drift_center: float
+    drift_half_range: float
+    periods_per_year: float
+    time_center: float
+    time_range: float
+
+
+class Spec(Frozen):
+    """A model specification; ``constants`` is None until ``mmx.mmm.resolve`` has filled it in."""
+
+    name: str
+    target_kind: TargetKind
+    channels: dict[str, MediaSpec]
+    organic: dict[str, MediaSpec]
+    model: ModelSettings
+    sampler: SamplerSettings
+    gate: GateSettings
+    constants: Constants | None = None

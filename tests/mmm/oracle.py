@@ -1,0 +1,225 @@
+"""The model once more, in plain numpy and scipy with loops and dense matrices: the oracle of the density and its quantities.
+
+It shares with the package the order of the unconstrained vector (``structure.slices``) and nothing else of its arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import stats
+from scipy.special import expit, gamma
+
+from mmx.data.panel import Panel
+from mmx.mmm.design import build
+from mmx.mmm.structure import Structure
+from mmx.spec import Spec
+
+SHAPES = {"geometric": ("alpha",), "delayed": ("alpha", "theta"), "hill": ("half_saturation", "slope"), "logistic": ("lam",)}
+
+
+def distribution(prior: Any) -> Any:
+    """A prior of the settings as a frozen scipy distribution."""
+    z90 = stats.norm.ppf(0.9)
+    if prior.family == "beta":
+        return stats.beta(prior.a, prior.b)
+    if prior.family == "normal":
+        given = prior.mean is not None
+        return stats.norm(prior.mean, prior.sd) if given else stats.norm(prior.median, (prior.q90 - prior.median) / z90)
+    if prior.mu is not None:
+        return stats.lognorm(prior.sigma, scale=np.exp(prior.mu))
+    return stats.lognorm(np.log(prior.q90 / prior.median) / z90, scale=prior.median)
+
+
+def carried(x: np.ndarray, adstock: str, window: int, alpha: float, theta: float = 0.0) -> np.ndarray:
+    """Adstock of one series, lag by lag."""
+    lags = np.arange(len(x) if adstock == "geometric" else window)
+    if adstock == "geometric":
+        weight = (1 - alpha) * alpha**lags
+    else:
+        weight = alpha ** ((lags - theta * (window - 1)) ** 2)
+        weight = weight / weight.sum()
+    return np.array([sum(weight[k] * x[t - k] for k in lags if k <= t) for t in range(len(x))])
+
+
+def saturation(u: np.ndarray, family: str, *, half_saturation: float = 1.0, slope: float = 1.0, lam: float = 1.0) -> np.ndarray:
+    """Saturation of one series."""
+    if family == "hill":
+        return u**slope / (u**slope + half_saturation**slope)
+    return (1 - np.exp(-lam * u)) / (1 + np.exp(-lam * u))
+
+
+def saturated(spec: Spec, values: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    """Adstocked and saturated exposure (time, geo, media), medium by medium and geo by geo.
+
+    ``values`` holds each shape parameter of the media that have it, in the order of the media.
+    """
+    left = {name: list(np.atleast_1d(v)) for name, v in values.items()}
+    out = np.zeros_like(x)
+    for m, medium in enumerate([*spec.channels.values(), *spec.organic.values()]):
+        own = {name: left[name].pop(0) for family in (medium.adstock, medium.saturation) for name in SHAPES[family]}
+        carry = {name: own.pop(name) for name in SHAPES[medium.adstock]}
+        for g in range(x.shape[1]):
+            out[:, g, m] = saturation(carried(x[:, g, m], medium.adstock, medium.adstock_window, **carry), medium.saturation, **own)
+    return out
+
+
+def exposure(spec: Spec, panel: Panel) -> np.ndarray:
+    """Exposure per head in multiples of its mean, (time, geo, media)."""
+    raw = np.concatenate([panel.array("exposure"), panel.array("organic")], axis=2)
+    return (raw / np.array(spec.constants.geo_scale)[:, None, None] / np.array(spec.constants.media_scale)).swapaxes(0, 1)
+
+
+def money(spec: Spec, panel: Panel) -> np.ndarray:
+    """KPI money per unit of the scaled KPI, (time, geo)."""
+    return panel.array("unit_value").T * np.array(spec.constants.geo_scale) * spec.constants.kpi_scale
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Model of one resolved specification and panel; ``weights`` (time,) are row weights, 0 held out."""
+
+    spec: Spec
+    panel: Panel
+    weights: np.ndarray
+    structure: Structure
+    geo_basis: np.ndarray
+
+    @cached_property
+    def train(self) -> np.ndarray:
+        return self.weights > 0
+
+    def values(self, q: np.ndarray) -> dict[str, np.ndarray]:
+        """Parameters by name: every prior's quantile at the standard normal coordinate, or the inverse transform."""
+        return {b.name: self._value(b, q[self.structure.slices[b.name]]) for b in self.structure.blocks}
+
+    def _value(self, block: Any, part: np.ndarray) -> np.ndarray:
+        level = stats.norm.cdf(part)
+        if block.name == "effect":
+            return np.array([self._effect_prior(m).ppf(p) for m, p in zip(block.media, level, strict=True)])
+        if block.kind == "lognormal":
+            return distribution(self._prior(block.name)).ppf(level)
+        return {"beta": expit, "half_normal": np.exp, "normal": np.asarray}[block.kind](part)
+
+    def _prior(self, name: str) -> Any:
+        model = self.spec.model
+        if name == "total":
+            return model.priors
+        return model.baseline.drift_length if name == "drift_length" else getattr(model.shapes, name)
+
+    def _effect_prior(self, m: int) -> Any:
+        medium, kind = [*self.spec.channels.values(), *self.spec.organic.values()][m], self.spec.constants.kind[m]
+        return distribution(medium.priors if kind == medium.priors.kind else self.spec.model.silent_prior)
+
+    def log_prior(self, q: np.ndarray) -> float:
+        """Densities of the values with the Jacobians of the transforms."""
+        total, sd, baseline = 0.0, self.spec.constants.kpi_sd, self.spec.model.baseline
+        scale = {"noise": baseline.noise * sd, "drift_sd": baseline.drift * sd, "geo_sd": baseline.geo_effect}
+        for block in self.structure.blocks:
+            part = q[self.structure.slices[block.name]]
+            value = self._value(block, part)
+            if block.kind == "beta":
+                total += np.sum(distribution(self._prior(block.name)).logpdf(value) + np.log(value * (1 - value)))
+            elif block.kind == "half_normal":
+                total += np.sum(stats.halfnorm(scale=scale[block.name]).logpdf(value) + part)
+            else:
+                total += stats.norm.logpdf(part).sum()
+        return float(total)
+
+    def effects(self, values: dict[str, np.ndarray]) -> np.ndarray:
+        """Effect of each medium in its prior's unit: its own, or its share of the total."""
+        kinds = self.spec.constants.kind
+        own, together = iter(values.get("effect", ())), kinds.count("total")
+        share = np.ones(max(together, 1))
+        if together > 1:
+            # An orthonormal basis of the complement of the constant vector: the split's deviations sum to zero.
+            basis = zero_sum_basis(np.ones(together))
+            share = np.exp(self.spec.model.split_sd * (basis @ values["split"]))
+        shares = iter(values["total"][0] * share / share.sum() if together else ())
+        return np.array([next(shares) if kind == "total" else next(own) for kind in kinds])
+
+    def beta(self, values: dict[str, np.ndarray]) -> np.ndarray:
+        """Effect at full saturation per geo, (geo, media), solved from the effects by counterfactual sums."""
+        constants, geos, media = self.spec.constants, self.structure.geos, self.structure.media
+        x = exposure(self.spec, self.panel)
+        factors = np.ones((geos, media))
+        if geos > 1:
+            z = values["geo_z"].reshape(media, geos - 1)
+            for m in range(media):
+                factors[:, m] = np.exp(values["geo_sd"][m] * (self.geo_basis[m] @ z[m]))
+        zeroed = np.where(self.train[:, None, None], 0.0, x)
+        acting = saturated(self.spec, values, x) - saturated(self.spec, values, zeroed)
+        worth = np.where(self.train[:, None], money(self.spec, self.panel), 0.0)
+        spend = self.panel.array("spend")[:, self.train].sum(axis=(0, 1))
+        kpi = (self.panel.array("kpi") * self.panel.array("unit_value"))[:, self.train].sum()
+        beta = np.zeros(media)
+        for m, (kind, effect) in enumerate(zip(constants.kind, self.effects(values), strict=True)):
+            per_unit = sum((acting[:, g, m] * worth[:, g] * factors[g, m]).sum() for g in range(geos))
+            goal = {"roas": effect * spend[m] if kind == "roas" else 0.0, "coefficient": 0.0}.get(kind, effect * kpi)
+            beta[m] = effect if kind == "coefficient" else goal / per_unit
+        return beta * factors
+
+    def baseline_sd(self, values: dict[str, np.ndarray]) -> np.ndarray:
+        """Prior standard deviations of the design's columns; the drift's from the Matern 5/2 spectral density."""
+        design = build(self.spec, self.panel)
+        sd = design.prior_sd.copy()
+        if self.structure.drift_terms:
+            scale, length = values["drift_sd"][0], values["drift_length"][0]
+            sd[design.groups["drift"]] = np.sqrt(matern_spectrum(design.frequency, scale, length))
+        return sd
+
+    def log_likelihood(self, values: dict[str, np.ndarray]) -> float:
+        """Dense multivariate normal of all training cells."""
+        constants = self.spec.constants
+        x = exposure(self.spec, self.panel)
+        media = np.einsum("tgm,gm->tg", saturated(self.spec, values, x), self.beta(values))
+        y = self.panel.array("kpi").T / (np.array(constants.geo_scale) * constants.kpi_scale) - constants.kpi_mean
+        rms = np.sqrt(constants.kpi_mean**2 + constants.kpi_sd**2)
+        return log_marginal(
+            (y - media)[self.train],
+            build(self.spec, self.panel).z[self.train],
+            self.baseline_sd(values),
+            self.spec.model.baseline.geo_intercept * rms,
+            values["noise"][0],
+            self.weights[self.train],
+        )
+
+    def log_density(self, q: np.ndarray) -> float:
+        """Log prior plus log likelihood."""
+        return self.log_prior(q) + self.log_likelihood(self.values(q))
+
+
+def log_marginal(
+    residual: np.ndarray, z: np.ndarray, prior_sd: np.ndarray, geo_sd: float, noise: float, weights: np.ndarray
+) -> float:
+    """Log density of residuals (time, geo) under baseline and noise, by the dense covariance of all cells."""
+    covariance = covariance_of(z, prior_sd, geo_sd, noise, weights)
+    return float(stats.multivariate_normal(np.zeros(residual.size), covariance).logpdf(residual.ravel()))
+
+
+def covariance_of(z: np.ndarray, prior_sd: np.ndarray, geo_sd: float, noise: float, weights: np.ndarray) -> np.ndarray:
+    """Covariance of the cells in the order time, geo; ``z`` is (time, geo, column), ``weights`` (time,)."""
+    times, geos, columns = z.shape
+    flat = z.reshape(times * geos, columns)
+    covariance = flat @ np.diag(prior_sd**2) @ flat.T
+    if geos > 1:
+        same = np.tile(np.arange(geos), times)
+        covariance += geo_sd**2 * (same[:, None] == same)
+    return covariance + np.diag(np.repeat(noise**2 / weights, geos))
+
+
+def matern_spectrum(frequency: np.ndarray, sd: float, length: float) -> np.ndarray:
+    """Spectral density of the Matern kernel of smoothness 5/2 in one dimension; Rasmussen and Williams (2006), eq. 4.15."""
+    nu = 2.5
+    constant = 2 * np.sqrt(np.pi) * gamma(nu + 0.5) * (2 * nu) ** nu / (gamma(nu) * length ** (2 * nu))
+    return sd**2 * constant * (2 * nu / length**2 + frequency**2) ** -(nu + 0.5)
+
+
+def zero_sum_basis(weight: np.ndarray) -> np.ndarray:
+    """Reflection of the unit axes onto the weights, without the weights themselves: (size, size - 1)."""
+    unit = weight / np.sqrt((weight**2).sum())
+    mirror = unit + np.eye(len(unit))[0]
+    return (np.eye(len(unit)) - 2 * np.outer(mirror, mirror) / (mirror @ mirror))[:, 1:]

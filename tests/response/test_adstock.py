@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from mmx.jax_setup import jax, jnp
+from mmx.response.registry import ADSTOCKS, Adstock
+
+from ..finite import assert_gradient
+
+# Values of every parameter that a family may have; the media axis holds all their combinations.
+VALUES = {"alpha": (0.001, 0.3, 0.7, 0.95), "theta": (0.02, 0.25, 0.5, 0.9)}
+EXTREME = {"alpha": (0.001, 0.5, 0.999), "theta": (0.001, 0.5, 0.999)}
+WINDOW, TIMES, GEOS = 9, 25, 2
+LONG = 1200  # 0.95 ** 1200 is below the rounding error
+
+
+@pytest.fixture(params=ADSTOCKS.values(), ids=ADSTOCKS)
+def family(request: pytest.FixtureRequest) -> Adstock:
+    return request.param
+
+
+def grid(family: Adstock, values: dict[str, tuple[float, ...]] = VALUES) -> dict[str, np.ndarray]:
+    cells = np.array(list(product(*(values[name] for name in family.parameters))))
+    return {name: cells[:, i] for i, name in enumerate(family.parameters)}
+
+
+def exposure(params: dict[str, np.ndarray], seed: int = 0) -> np.ndarray:
+    media = len(next(iter(params.values())))
+    return np.random.default_rng(seed).gamma(1.0, 1.0, (TIMES, GEOS, media))
+
+
+def apply(family: Adstock, x: np.ndarray, params: dict[str, np.ndarray]) -> np.ndarray:
+    return np.asarray(jax.jit(family.apply, static_argnums=2)(x, params, WINDOW))
+
+
+def weights(family: Adstock, params: dict[str, np.ndarray], length: int) -> np.ndarray:
+    return np.asarray(family.weights(params, WINDOW, length))
+
+
+def test_weights_are_shares(family: Adstock) -> None:
+    found = weights(family, grid(family), LONG)
+    assert found.shape == (LONG, len(grid(family)["alpha"]))
+    assert (found >= 0).all()
+    np.testing.assert_allclose(found.sum(axis=0), 1.0, rtol=1e-13)
+
+
+@pytest.mark.parametrize("length", [1, WINDOW - 2, WINDOW, WINDOW + 4])
+def test_the_first_weights_do_not_depend_on_how_many_are_asked_for(family: Adstock, length: int) -> None:
+    params = grid(family)
+    np.testing.assert_allclose(weights(family, params, length), weights(family, params, LONG)[:length], rtol=1e-13)
+
+
+def test_the_weights_convolve_the_exposure(family: Adstock) -> None:
+    params = grid(family)
+    x, w = exposure(params), weights(family, params, LONG)[:TIMES]
+    found = apply(family, x, params)
+    for g, m in product(range(GEOS), range(x.shape[2])):
+        np.testing.assert_allclose(found[:, g, m], np.convolve(x[:, g, m], w[:, m])[:TIMES], rtol=1e-12, atol=1e-15)
+
+
+def test_it_is_linear(family: Adstock) -> None:
+    params = grid(family)
+    one, two = exposure(params, 1), exposure(params, 2)
+    parts = 2.5 * apply(family, one, params) + 0.1 * apply(family, two, params)
+    np.testing.assert_allclose(apply(family, 2.5 * one + 0.1 * two, params), parts, rtol=1e-12)
+
+
+def test_nothing_acts_before_it_happens(family: Adstock) -> None:
+    params = grid(family)
+    x = exposure(params)
+    later = x.copy()
+    later[12:] += 5.0
+    np.testing.assert_array_equal(apply(family, x, params)[:12], apply(family, later, params)[:12])
+    assert (apply(family, later, params)[12:].sum(axis=0) > apply(family, x, params)[12:].sum(axis=0)).all()
+
+
+def test_a_constant_converges_to_itself(family: Adstock) -> None:
+    params = grid(family)
+    x = np.full((LONG, 1, len(params["alpha"])), 7.0)
+    found = apply(family, x, params)
+    np.testing.assert_allclose(found[-1], 7.0, rtol=1e-12)
+    assert (np.diff(found, axis=0) >= -1e-14).all()
+
+
+def test_gradients_are_the_finite_differences(family: Adstock) -> None:
+    params = grid(family, {name: values[1:3] for name, values in VALUES.items()})
+    x = np.random.default_rng(3).gamma(1.0, 1.0, (TIMES, 1))
+    weight = np.random.default_rng(4).normal(size=TIMES)
+    names = family.parameters
+
+    @jax.jit
+    def value(q: jax.Array) -> jax.Array:
+        return jnp.sum(weight[:, None] * family.apply(x, {n: q[i : i + 1] for i, n in enumerate(names)}, WINDOW))
+
+    slope = jax.jit(jax.grad(value))
+    for cell in range(len(params["alpha"])):
+        q = np.array([params[n][cell] for n in names])
+        assert_gradient(np.asarray(slope(q)), value, q)
+
+
+def test_values_and_gradients_are_finite_at_the_edges(family: Adstock) -> None:
+    params = grid(family, EXTREME)
+    x = exposure(params)
+    x[3:9], x[10] = 0.0, 1e-300
+    x[11:14] = 1e6
+
+    def total(x: jax.Array, params: dict[str, jax.Array]) -> jax.Array:
+        return jnp.sum(family.apply(x, params, WINDOW))
+
+    value, (by_x, by_params) = jax.jit(jax.value_and_grad(total, argnums=(0, 1)))(x, params)
+    assert np.isfinite(value)
+    assert np.isfinite(by_x).all()
+    for name in family.parameters:
+        assert np.isfinite(by_params[name]).all(), name
+
+
+def test_geometric_weights_are_the_powers() -> None:
+    found = weights(ADSTOCKS["geometric"], {"alpha": np.array([0.4])}, 6)[:, 0]
+    np.testing.assert_allclose(found, 0.6 * 0.4 ** np.arange(6), rtol=1e-14)
+
+
+@pytest.mark.parametrize("peak", range(WINDOW))
+def test_the_delayed_peak_is_where_theta_says(peak: int) -> None:
+    params = {"alpha": np.array([0.2, 0.6, 0.9]), "theta": np.full(3, peak / (WINDOW - 1))}
+    found = weights(ADSTOCKS["delayed"], params, WINDOW)
+    np.testing.assert_array_equal(found.argmax(axis=0), peak)
+    ratio = found / found[peak]
+    lag = np.arange(WINDOW)[:, None]
+    np.testing.assert_allclose(ratio, params["alpha"] ** ((lag - peak) ** 2.0), rtol=1e-10, atol=1e-15)
+
+
+def test_delayed_exposure_is_forgotten_after_the_window() -> None:
+    params = {"alpha": np.array([0.9]), "theta": np.array([0.5])}
+    x = np.zeros((TIMES, 1, 1))
+    x[0] = 1.0
+    found = apply(ADSTOCKS["delayed"], x, params)[:, 0, 0]
+    assert (found[:WINDOW] > 0).all()
+    np.testing.assert_array_equal(found[WINDOW:], 0.0)
