@@ -3,7 +3,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test lint ui lock clean
+.PHONY: help demo test lint ui readme lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,11 +21,14 @@ lint: $(STAMP) ## Format the code, then lint and type-check it
 ui: $(STAMP) ## Open the MLflow server on this project's runs
 	@$(VENV)/bin/mmx ui
 
+readme: $(STAMP) ## Run the demo and put its table and figure into the README
+	@$(PY) scripts/refresh_readme.py
+
 lock: ## Write requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.12 --generate-hashes \
 	  --no-header --no-annotate --upgrade -o requirements.lock
 
-clean: ## Remove the environment and caches
+clean: ## Remove the environment and caches, not the runs in mlruns
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache
 
 $(STAMP): requirements.lock pyproject.toml

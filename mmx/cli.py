@@ -34,13 +34,14 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing 
 CustomerOption = Annotated[str | None, typer.Option(help="With --platform: configs/CUSTOMER/PLATFORM.yaml.")]
 PlatformOption = Annotated[str | None, typer.Option(help="See --customer.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Seed instead of the configuration's.")]
+INTERRUPTED = 130
 AllowOption = Annotated[bool, typer.Option("--allow-unconverged", help="Go on although the fit failed its gate.")]
 
 
 def main() -> None:
     """Run the command line; errors of mmx end with a message and their exit code."""
     try:
-        app()
+        app(prog_name="mmx")
     except MmxError as error:
         if isinstance(error, InputError) and error.problems:
             from mmx.report.terminal import print_problems
@@ -49,9 +50,10 @@ def main() -> None:
         else:
             print(f"Error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("Interrupted: nothing was written.", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # Typer's answer to Ctrl-C, which is silent
+            print("Interrupted: an output folder is there only if it is complete.", file=sys.stderr)
+        raise
 
 
 def _config(

@@ -67,6 +67,11 @@ def read_config(
     customer, platform : str, optional
         Instead of ``source``: ``configs/CUSTOMER/PLATFORM.yaml``, preceded by ``configs/CUSTOMER.yaml`` if it exists.
 
+    Returns
+    -------
+    Config
+        Validated and frozen; ``config.spec`` is what `mmx.fit` takes.
+
     Raises
     ------
     ConfigError

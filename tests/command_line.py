@@ -13,7 +13,7 @@ from unittest import mock
 from mmx.cli import main
 
 # A fit that is over in seconds and passes its gate: for tests of what happens around the sampler.
-SMALL = ("sampler.chains=2", "sampler.tune=100", "sampler.draws=100", "sampler.max_depth=6")
+SMALL = ("sampler.chains=2", "sampler.tune=100", "sampler.draws=100", "sampler.max_depth=5")
 LENIENT = ("gate.max_rhat=100", "gate.min_ess=0.1", "gate.min_ebfmi=0.0001", "gate.max_divergences=100000")
 UNTRACKED = "tracking.uri=null"
 

@@ -36,7 +36,7 @@ SETTINGS: dict[str, Any] = {
         "events": [{"name": "fair", "start": "2022-06-06", "end": "2022-06-12"}],
     },
     "model": {"adstock_window": 5, "seasonality": {"yearly": 1}},
-    "sampler": {"chains": 2, "tune": 50, "draws": 50},
+    "sampler": {"chains": 2, "tune": 50, "draws": 50, "max_depth": 6},
 }
 # Every adstock with every saturation.
 MIXED = {
@@ -49,12 +49,13 @@ MIXED = {
 OPEN_GATE = {"max_rhat": 1e6, "min_ess": 1e-6, "min_ebfmi": 1e-6, "max_divergences": 10**6}
 
 
-def shop_config(*layers: Mapping[str, Any], mixed: bool = True) -> Config:
-    """Settings of the shop with layers on top."""
-    settings: dict[str, Any] = merge(SETTINGS, {"data": {"channels": MIXED}} if mixed else {})
+def shop_config(*layers: Mapping[str, Any], mixed: bool = True, channels: tuple[str, ...] = CHANNELS) -> Config:
+    """Settings of the shop with layers on top; the families are mixed where the channels are the shop's own."""
+    settings = merge(SETTINGS, {"data": {"channels": MIXED}} if mixed and channels is CHANNELS else {})
     for layer in layers:
         settings = merge(settings, layer)
-    return read_config(settings)
+    named = settings["data"]["channels"]
+    return read_config({**settings, "data": {**settings["data"], "channels": {name: named[name] for name in channels}}})
 
 
 def shop_panel(
@@ -64,6 +65,7 @@ def shop_panel(
     weeks: int = WEEKS,
     history: int = HISTORY,
     planned: int = PLANNED,
+    channels: tuple[str, ...] = CHANNELS,
     population: bool = True,
     target_kind: str = "money",
 ) -> Panel:
@@ -72,15 +74,16 @@ def shop_panel(
     cells = (geos, weeks)
     people = np.arange(1.0, geos + 1) * 1e5
     size = (people / people.mean())[:, None]
-    spend = rng.gamma(2.0, 60.0, (*cells, 4)) * size[..., None]
-    spend *= rng.random((*cells, 4)) < np.array([0.5, 0.7, 1.0, 0.6])
+    paid = (*cells, len(channels))
+    spend = rng.gamma(2.0, 60.0, paid) * size[..., None]
+    spend *= rng.random(paid) < np.resize([0.5, 0.7, 1.0, 0.6], len(channels))
     exposure = spend.copy()
     exposure[..., 1] *= rng.uniform(0.8, 1.2, cells)
     event = np.zeros((*cells, 1))
     event[:, weeks // 3] = 1.0
     control, price = rng.normal(size=(*cells, 1)), rng.normal(10.0, 0.5, (*cells, 1))
     season = 150.0 * np.sin(2 * np.pi * np.arange(weeks) / 52.18)
-    media = (np.sqrt(spend / size[..., None]) * np.array([8.0, 5.0, 10.0, 4.0])).sum(axis=2)
+    media = (np.sqrt(spend / size[..., None]) * np.resize([8.0, 5.0, 10.0, 4.0], len(channels))).sum(axis=2)
     base = 1500.0 + season + media + 50 * control[..., 0] - 60 * (price[..., 0] - 10) + 120 * event[..., 0]
     window = np.zeros(weeks, dtype=bool)
     window[history : weeks - planned] = True
@@ -101,7 +104,7 @@ def shop_panel(
     coords = {
         "geo": np.array([NATIONAL] if geos == 1 else [f"city{g}" for g in range(geos)], dtype=object),
         "time": (np.datetime64("2022-01-03") + 7 * np.arange(weeks)).astype("datetime64[ns]"),
-        "channel": np.array(CHANNELS, dtype=object),
+        "channel": np.array(channels, dtype=object),
         "organic_name": np.array(["mail"], dtype=object),
         "treatment_name": np.array(["price"], dtype=object),
         "control_name": np.array(["weather"], dtype=object),
@@ -114,7 +117,7 @@ def shop_panel(
         currency="EUR",
         source="shop.csv",
         sha256="0" * 64,
-        has_exposure=(False, True, False, False),
+        has_exposure=tuple(i == 1 for i in range(len(channels))),
     )
 
 

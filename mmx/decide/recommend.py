@@ -152,7 +152,6 @@ def _value(
         at = posterior.response(window.spend * plan, reference=window)
         steps.append(posterior.response(window.spend * plan * (1 + STEP), reference=window) - at)
     largest = posterior.panel.array("spend")[:, posterior.window].max(axis=1)
-    money = (posterior.panel.currency or "money") if posterior.panel.target_kind != "index" else "KPI units"
     channels = {}
     for c, name in enumerate(names):
         spend = [float(current[c]), float(current[c] * multipliers[c])]
@@ -183,7 +182,7 @@ def _value(
         start=window.starts[0],
         end=window.starts[-1],
         reference=window.kind,
-        money=money,
+        money=_money(posterior),
         converged=fit.converged,
         gate_reasons=fit.gate.reasons,
         gain=_interval(gain),
@@ -194,6 +193,11 @@ def _value(
         notes=(*posterior.panel.notes, *fit.decisions, *notes),
         fit_name=fit.spec.name,
     )
+
+
+def _money(posterior: Posterior) -> str:
+    """What the gain is counted in."""
+    return "KPI units" if posterior.panel.target_kind == "index" else posterior.panel.currency or "money"
 
 
 def _binding(current: float, multiplier: float, low: float, high: float) -> str:

@@ -1,4 +1,4 @@
-"""NUTS by nutpie on a JAX density: adaptive mass matrix from draws and gradients, one thread per chain."""
+"""NUTS by nutpie, one thread per chain, on the compiled twin of a density or on the JAX density itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmx.infer.target import Draws, Progress, Target, initial_point
+from mmx.infer.target import Draws, Floats, Progress, Target, initial_point
 from mmx.jax_setup import jax
 from mmx.spec import SamplerSettings
 
@@ -23,6 +23,18 @@ def value_and_gradient(log_density: Callable[..., jax.Array]) -> Any:
     return _COMPILED[key][0]
 
 
+def through_jax(target: Target) -> Callable[[Floats], tuple[float, Floats]]:
+    """Value and gradient of a target without a compiled twin."""
+    inputs = jax.device_put(target.inputs, jax.devices("cpu")[0])
+    compiled = value_and_gradient(target.log_density)
+
+    def gradient(q: Floats) -> tuple[float, Floats]:
+        value, slope = compiled(q, inputs)
+        return float(value), np.asarray(slope)
+
+    return gradient
+
+
 def sample(
     target: Target, settings: SamplerSettings, *, seed: int, start: Draws | None, cores: int, progress: Progress | None
 ) -> Draws:
@@ -31,18 +43,12 @@ def sample(
     from nutpie.compiled_pyfunc import from_pyfunc
 
     began = time.perf_counter()
-    device = jax.devices("cpu")[0]
-    inputs = jax.device_put(target.inputs, device)
-    gradient = value_and_gradient(target.log_density)
-    jax.block_until_ready(gradient(np.zeros(target.dim), inputs))
+    gradient = target.compiled() if target.compiled is not None else through_jax(target)
+    gradient(np.zeros(target.dim))
     compiled_after = time.perf_counter() - began
 
     def make_logp() -> Callable[..., tuple[float, Any]]:
-        def logp(q: Any, **_: Any) -> tuple[float, Any]:
-            value, slope = gradient(q, inputs)
-            return float(value), np.asarray(slope)
-
-        return logp
+        return lambda q, **_: gradient(q)
 
     def make_expand(*_: Any, **__: Any) -> Callable[..., dict[str, Any]]:
         return lambda q, **_: {"q": np.asarray(q, dtype=np.float64)}
@@ -70,22 +76,26 @@ def sample(
         progress_callback=_report(progress),
         save_warmup=False,
     )
-    stats = trace["sample_stats"]
     return Draws(
         q=np.array(trace["posterior"]["q"].values),
-        stats={
-            "lp": np.array(stats["logp"].values),
-            "acceptance_rate": np.array(stats["mean_tree_accept"].values),
-            "diverging": np.array(stats["diverging"].values, dtype=bool),
-            "energy": np.array(stats["energy"].values),
-            "n_steps": np.array(stats["n_steps"].values),
-            "tree_depth": np.array(stats["depth"].values),
-            "reached_max_depth": np.array(stats["maxdepth_reached"].values, dtype=bool),
-        },
+        stats=_statistics(trace["sample_stats"]),
         seconds={"compile": compiled_after, "sample": time.perf_counter() - began},
         sampler="nutpie",
         settings={**settings.model_dump(), "seed": seed},
     )
+
+
+def _statistics(stats: Any) -> dict[str, np.ndarray]:
+    """Put nutpie's sampling statistics into the common vocabulary."""
+    return {
+        "lp": np.array(stats["logp"].values),
+        "acceptance_rate": np.array(stats["mean_tree_accept"].values),
+        "diverging": np.array(stats["diverging"].values, dtype=bool),
+        "energy": np.array(stats["energy"].values),
+        "n_steps": np.array(stats["n_steps"].values),
+        "tree_depth": np.array(stats["depth"].values),
+        "reached_max_depth": np.array(stats["maxdepth_reached"].values, dtype=bool),
+    }
 
 
 def _report(progress: Progress | None) -> Callable[[list[Any]], None] | None:

@@ -43,7 +43,16 @@ def sample(
     Returns
     -------
     Draws
+
+    Raises
+    ------
+    ValueError
+        If the earlier fit has another number of parameters.
     """
+    if start is not None and start.q.shape[-1] != target.dim:  # Here: a sampler's threads would wrap the error.
+        raise ValueError(
+            f"the earlier fit has {start.q.shape[-1]} parameters and this one {target.dim}: it cannot start from there"
+        )
     module = import_module(SAMPLERS[settings.name])
     draws: Draws = module.sample(
         target, settings, seed=seed, start=start, cores=cores or os.cpu_count() or 1, progress=progress

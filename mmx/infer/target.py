@@ -48,6 +48,9 @@ class Target:
         Name of every coordinate, for diagnostics.
     numpyro_model, pymc_model : callable or None
         ``numpyro_model(inputs)`` and ``pymc_model() -> pymc.Model``: the same density in their words.
+    compiled : callable or None
+        ``compiled()`` returns ``q -> (value, gradient)``, a faster twin of ``log_density`` with the inputs bound that runs
+        without holding Python's lock; None where there is none.
     sites : tuple of Site
         The named variables that the front ends sample, in the order of the unconstrained vector.
     """
@@ -58,6 +61,7 @@ class Target:
     names: tuple[str, ...]
     numpyro_model: Callable[[dict[str, Any]], None] | None
     pymc_model: Callable[[], Any] | None
+    compiled: Callable[[], Callable[[Floats], tuple[float, Floats]]] | None
     sites: tuple[Site, ...]
 
 
@@ -88,19 +92,13 @@ class Draws:
 def initial_point(dim: int, seed: int, start: Draws | None = None) -> Floats:
     """Starting point of one chain, (dim,).
 
-    Without ``start``, uniform between -1 and 1 around the centre of the priors; with it, a draw of the earlier fit.
-
-    Raises
-    ------
-    ValueError
-        If the earlier fit has another number of parameters.
+    Without ``start``, uniform between -1 and 1 around the centre of the priors; with it, a draw of the earlier fit, which
+    has as many parameters.
     """
     rng = np.random.default_rng([seed % 2**32, 7])
     if start is None:
         return rng.uniform(-1.0, 1.0, size=dim)
     flat = start.q.reshape(-1, start.q.shape[-1])
-    if flat.shape[1] != dim:
-        raise ValueError(f"the earlier fit has {flat.shape[1]} parameters and this one {dim}: it cannot start from there")
     point: Floats = flat[rng.integers(len(flat))]
     return point
 

@@ -96,10 +96,10 @@ def read(path: Path) -> Fit:
     try:
         with xr.open_datatree(path, engine="h5netcdf") as opened:
             tree = opened.load()
-        found, spec_text, meta = tree.attrs["format"], tree.attrs["spec"], json.loads(tree.attrs["fit"])
+        found, spec_text, meta = int(tree.attrs["format"]), tree.attrs["spec"], json.loads(tree.attrs["fit"])
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{path} is not a fit of mmx ({error}); expected the posterior.nc that mmx fit writes") from error
-    if int(found) > FORMAT:
+    if found > FORMAT:
         raise InputError(f"{path} has format {found} and this mmx reads up to {FORMAT}: install the newer mmx that wrote it")
     spec = Spec.model_validate_json(spec_text)
     stored = tree["panel"].to_dataset()

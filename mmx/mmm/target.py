@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
+from mmx.data.panel import Floats
 from mmx.infer.target import Site, Target
 from mmx.jax_setup import jax
 from mmx.mmm import density
@@ -31,6 +32,11 @@ def build(structure: Structure, inputs: dict[str, Any], media: Sequence[str]) ->
 
         return front.build(structure, inputs)
 
+    def compiled() -> Callable[[Floats], tuple[float, Floats]]:
+        from mmx.mmm import kernel
+
+        return partial(_call, kernel.value_and_gradient, kernel.arrays_of(structure, inputs))
+
     return Target(
         dim=structure.dim,
         log_density=log_density_of(structure),
@@ -38,8 +44,20 @@ def build(structure: Structure, inputs: dict[str, Any], media: Sequence[str]) ->
         names=coordinate_names(structure, media),
         numpyro_model=numpyro_model,
         pymc_model=pymc_model,
+        compiled=compiled if _has_kernel(structure) else None,
         sites=tuple(Site(site_name(b), structure.slices[b.name], TRANSFORMS.get(b.kind, "identity")) for b in structure.blocks),
     )
+
+
+def _call(kernel: Any, arrays: Any, q: Floats) -> tuple[float, Floats]:
+    value, gradient = kernel(q, arrays)
+    return value, gradient
+
+
+def _has_kernel(structure: Structure) -> bool:
+    from mmx.mmm import kernel
+
+    return kernel.supports(structure)
 
 
 def coordinate_names(structure: Structure, media: Sequence[str]) -> tuple[str, ...]:
@@ -51,5 +69,5 @@ def coordinate_names(structure: Structure, media: Sequence[str]) -> tuple[str, .
         elif block.media:
             names += [f"{block.name}[{media[m]}]" for m in block.media]
         else:
-            names.append(block.name)
+            names += [block.name] if block.size == 1 else [f"{block.name}[{i}]" for i in range(block.size)]
     return tuple(names)

@@ -1,7 +1,9 @@
 """Imports point down the house, never up, and starting the program loads nothing heavy."""
 
+import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -128,9 +130,19 @@ def test_help_takes_under_half_a_second():
     assert min(float(run.stdout) for run in runs) < 0.5
 
 
-def test_public_names_exist_and_are_documented():
-    for name in mmx.__all__:
-        if name != "__version__":
-            assert getattr(mmx, name).__doc__
+def test_public_names_are_documented():
+    """Every argument stands in the docstring of its function, with what comes back."""
+    for name in set(mmx.__all__) - {"__version__"}:
+        value = getattr(mmx, name)
+        text = inspect.getdoc(value)
+        assert text, name
+        if inspect.isfunction(value):
+            described = text.partition("Parameters\n---")[2]
+            for argument in inspect.signature(value).parameters:
+                assert re.search(rf"^(\w+, )*{argument}(, \w+)* :|^{argument}$", described, re.MULTILINE), f"{name}: {argument}"
+            assert "Returns\n---" in described, name
+
+
+def test_an_unknown_public_name_is_refused():
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         mmx.fitt  # noqa: B018

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
 
+from mmx.data.panel import Panel
 from mmx.jax_setup import jax
 from mmx.mmm.inputs import prepare
 from mmx.mmm.resolve import resolve
 from mmx.mmm.structure import Structure
 from mmx.mmm.target import log_density_of
+from mmx.response.registry import ADSTOCKS, SATURATIONS
+from mmx.spec import Spec
 
-from ..panels import CHANNELS, MIXED, shop_config, shop_panel
+from ..panels import shop_config, shop_panel
 from .oracle import Oracle
 
-FAMILIES = list(MIXED.values())
-# Together the priors of one model: ROAS, a share of the total twice, a coefficient; turned by one from model to model.
-OWN: list[dict[str, Any]] = [
-    {"kind": "roas", "family": "lognormal", "median": 1.2, "q90": 3.9},
-    {},
-    {"kind": "coefficient", "family": "normal", "mean": 0.05, "sd": 0.1},
-    {},
-]
+OWN: dict[str, dict[str, Any]] = {
+    "roas": {"kind": "roas", "family": "lognormal", "median": 1.2, "q90": 3.9},
+    "coefficient": {"kind": "coefficient", "family": "normal", "mean": 0.05, "sd": 0.1},
+    "contribution": {"kind": "contribution", "family": "lognormal", "mu": -3.0, "sigma": 0.8},
+    "total": {},
+}
 TOTAL = {"kind": "contribution", "family": "lognormal", "median": 0.2, "q90": 0.5}
-ROTATIONS = range(4)
+COMBINATIONS = tuple(product(ADSTOCKS, SATURATIONS, OWN))
 
 
 @dataclass(frozen=True)
@@ -54,27 +56,36 @@ def gradient_of(structure: Structure) -> Any:
 
 
 @cache
-def rotated(rotation: int, geos: int) -> Case:
-    """One of four models in which every channel takes another meaning of its effect.
-
-    The rotations also switch drift, trend and the kind of KPI, and hold rows out.
-    """
-    channels = {}
-    for i, name in enumerate(CHANNELS):
-        own = OWN[(i + rotation) % 4]
-        channels[name] = {**FAMILIES[i], **({"priors": own} if own else {})}
-    model: dict[str, Any] = {"priors": TOTAL, "drift": rotation % 2 == 0, "trend": "none" if rotation == 3 else "linear"}
-    config = shop_config(
-        {"data": {"channels": channels, "organic": {"mail": FAMILIES[rotation]}}, "model": model},
-        {"data": {"target_kind": "count", "unit_value": "worth"}} if rotation == 1 else {},
-    )
-    panel = shop_panel(geos, population=rotation < 2, target_kind="count" if rotation == 1 else "money", weeks=40)
+def every(geos: int) -> Case:
+    """One paid channel for each combination of adstock, saturation and meaning of the effect; rows in the middle held out."""
+    names = tuple("_".join(c) for c in COMBINATIONS)
+    channels = {
+        name: {"spend": name, "adstock": a, "saturation": s, **({"priors": OWN[k]} if OWN[k] else {})}
+        for name, (a, s, k) in zip(names, COMBINATIONS, strict=True)
+    }
+    kind = {"target_kind": "count", "unit_value": "worth"} if geos == 1 else {}
+    config = shop_config({"data": {**kind, "channels": channels}, "model": {"priors": TOTAL}}, channels=names)
+    panel = shop_panel(geos, channels=names, target_kind=kind.get("target_kind", "money"), weeks=40)
     weights = panel.window.astype(float)
     weights[15:19] = 0.0
     return make(config.spec, panel, weights)
 
 
-def make(spec: Any, panel: Any, weights: np.ndarray) -> Case:
+@cache
+def plain(geos: int) -> Case:
+    """One family for all channels and no drift: ROAS nationally with unequal row weights, coefficients by geo."""
+    if geos == 1:
+        model: dict[str, Any] = {"adstock": "geometric", "saturation": "hill"}
+    else:
+        model = {"adstock": "delayed", "saturation": "logistic", "trend": "none"}
+        model |= dict.fromkeys(("priors", "organic_priors"), OWN["coefficient"])
+    panel = shop_panel(geos, population=False, weeks=40)
+    config = shop_config({"model": {**model, "drift": False}}, mixed=False)
+    weights = panel.window * np.resize([1.0, 0.5, 1.0, 0.0, 2.0], 40)
+    return make(config.spec, panel, weights)
+
+
+def make(spec: Spec, panel: Panel, weights: np.ndarray) -> Case:
     """Resolve on the rows of positive weight and prepare."""
     resolved = resolve(spec, panel, weights > 0)
     structure, inputs, _ = prepare(resolved, panel, weights)

@@ -8,23 +8,24 @@ from mmx.mmm import collapse
 
 from ..finite import assert_gradient
 from . import oracle
-from .cases import ROTATIONS, Case, rotated
+from .cases import COMBINATIONS, Case, every, plain
 
 
-@pytest.fixture(params=[(r, g) for r in ROTATIONS for g in (1, 3)], ids=lambda p: f"rotation{p[0]}-geos{p[1]}")
+CASES = {"every-national": (every, 1), "every-geo": (every, 3), "plain-national": (plain, 1), "plain-geo": (plain, 3)}
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES)
 def case(request: pytest.FixtureRequest) -> Case:
-    return rotated(*request.param)
+    build, geos = request.param
+    return build(geos)
 
 
-def test_the_cases_hold_every_combination() -> None:
-    for geos in (1, 3):
-        found = set()
-        for rotation in ROTATIONS:
-            structure = rotated(rotation, geos).structure
-            found |= {(a, s, k) for (a, _), s, k in zip(structure.adstock, structure.saturation, structure.kind, strict=True)}
-        kinds = ("roas", "total", "coefficient", "contribution")
-        expected = {(a, s, k) for a in ("geometric", "delayed") for s in ("hill", "logistic") for k in kinds}
-        assert found == expected
+@pytest.mark.parametrize("geos", [1, 3])
+def test_the_cases_hold_every_combination(geos: int) -> None:
+    structure = every(geos).structure
+    paid = slice(0, structure.channels)
+    families = [family for family, _ in structure.adstock[paid]]
+    assert set(zip(families, structure.saturation[paid], structure.kind[paid], strict=True)) == set(COMBINATIONS)
 
 
 def test_value_is_the_dense_density(case: Case) -> None:

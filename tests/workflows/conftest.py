@@ -13,7 +13,7 @@ import yaml
 
 from mmx import read_config, worlds
 
-from ..command_line import LENIENT, SMALL, Answer, mmx
+from ..command_line import LENIENT, SMALL, UNTRACKED, Answer, mmx
 
 # Every kind of column that a table may have, and a KPI window with history before and planned rows after it.
 SHOP: dict[str, Any] = {
@@ -30,6 +30,7 @@ SHOP: dict[str, Any] = {
         "controls": ["rival_sales"],
         "events": {"column": "event", "none": ["none"]},
     },
+    "model": {"drift": False},
     "budget": {"horizon": 8},
 }
 RAN = "which data a configuration was fitted on"
@@ -81,8 +82,8 @@ def fitted(project: Path) -> Made:
 @pytest.fixture(scope="session")
 def unconverged(project: Path) -> Made:
     """A fit too short for the gate, logged nowhere."""
-    short = ("sampler.chains=2", "sampler.tune=50", "sampler.draws=50", "sampler.max_depth=4", "tracking.uri=null")
-    answer = mmx("fit", "shop", *short, "--out", "out/unconverged", cwd=project)
+    short = ("sampler.chains=2", "sampler.tune=50", "sampler.draws=50", "sampler.max_depth=4")
+    answer = mmx("fit", "shop", *short, UNTRACKED, "--out", "out/unconverged", cwd=project)
     assert answer.code == 0, answer.said
     return Made(project / "out" / "unconverged", answer)
 

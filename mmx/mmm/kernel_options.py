@@ -1,0 +1,20 @@
+"""How the kernel is compiled, and where its machine code is kept.
+
+Numba notices a change of the file of a cached function but not of the files of the functions it calls, so the cache lies in a
+folder named after the text of all kernel files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numba
+
+from mmx.jax_setup import cache_folder
+
+_TEXT = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("kernel*.py")))
+numba.config.CACHE_DIR = str(cache_folder() / "numba" / hashlib.sha256(_TEXT).hexdigest()[:16])  # type: ignore[attr-defined]
+
+OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}

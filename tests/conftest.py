@@ -1,0 +1,34 @@
+"""Two short fits of the small shop, shared by the tests of what comes after sampling. Their gate is open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from mmx.mmm.fit import Fit
+
+
+@pytest.fixture(scope="session")
+def national_fit() -> Fit:
+    """Every family at once, a KPI in units with a changing worth, media history before the window."""
+    from mmx.mmm.fit import fit
+
+    from .panels import OPEN_GATE, shop_config, shop_panel
+
+    config = shop_config({"data": {"target_kind": "count", "unit_value": "worth"}, "gate": OPEN_GATE})
+    return fit(shop_panel(target_kind="count"), config.spec, seed=1)
+
+
+@pytest.fixture(scope="session")
+def geo_fit() -> Fit:
+    """Three geos with population, one family, rows in the middle held out."""
+    from mmx.mmm.fit import fit
+
+    from .panels import OPEN_GATE, shop_config, shop_panel
+
+    panel = shop_panel(3)
+    weights = panel.window.astype(float)
+    weights[30:34] = 0.0
+    return fit(panel, shop_config({"gate": OPEN_GATE}, mixed=False).spec, seed=2, weights=weights)
