@@ -149,9 +149,7 @@ def test_all_problems_of_a_configuration_are_listed(project: Path) -> None:
     [(MmxError("odd"), 2), (DecisionError("odd"), 2), (NotConvergedError("odd"), 3), (KeyboardInterrupt(), 130)],
     ids=["MmxError", "DecisionError", "NotConvergedError", "KeyboardInterrupt"],
 )
-def test_errors_become_exit_codes(
-    project: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
-) -> None:
+def test_errors_become_exit_codes(project: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise error
 

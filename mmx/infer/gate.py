@@ -69,19 +69,21 @@ def summarise(values: Mapping[str, Floats]) -> pd.DataFrame:
 
     names = list(values)
     stacked = np.stack([np.asarray(values[n], dtype=float) for n in names], axis=-1)
-    q05, q95 = np.quantile(stacked, [0.05, 0.95], axis=(0, 1))
-    return pd.DataFrame(
-        {
-            "name": names,
-            "mean": stacked.mean(axis=(0, 1)),
-            "sd": stacked.std(axis=(0, 1), ddof=1),
-            "q05": q05,
-            "q95": q95,
-            "rhat": array_stats.rhat(stacked, chain_axis=0, draw_axis=1),
-            "ess_bulk": array_stats.ess(stacked, chain_axis=0, draw_axis=1, method="bulk"),
-            "ess_tail": array_stats.ess(stacked, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95)),
-        }
-    )
+    usable = np.where(np.isfinite(stacked).all(axis=(0, 1)), 1.0, np.nan)  # Ranks would hide an infinite value.
+    with np.errstate(invalid="ignore", divide="ignore"):  # Values that are stuck or not finite: the gate says so.
+        q05, q95 = np.quantile(stacked, [0.05, 0.95], axis=(0, 1))
+        return pd.DataFrame(
+            {
+                "name": names,
+                "mean": stacked.mean(axis=(0, 1)),
+                "sd": stacked.std(axis=(0, 1), ddof=1),
+                "q05": q05,
+                "q95": q95,
+                "rhat": usable * array_stats.rhat(stacked, chain_axis=0, draw_axis=1),
+                "ess_bulk": usable * array_stats.ess(stacked, chain_axis=0, draw_axis=1, method="bulk"),
+                "ess_tail": usable * array_stats.ess(stacked, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95)),
+            }
+        )
 
 
 def judge(table: pd.DataFrame, draws: Draws, settings: GateSettings) -> Gate:
@@ -111,7 +113,8 @@ def judge(table: pd.DataFrame, draws: Draws, settings: GateSettings) -> Gate:
         figures = table[column].to_numpy(dtype=float)
         bad = ~(figures <= limit) if above else ~(figures >= limit)
         if bad.any():
-            worst = int(np.nanargmax(figures) if above else np.nanargmin(figures)) if np.isfinite(figures).any() else 0
+            badness = np.where(np.isnan(figures), np.inf, figures if above else -figures)
+            worst = int(np.argmax(badness))
             order = "above" if above else "below"
             reasons.append(
                 f"{label} {order} {limit:g} for {int(bad.sum())} of {len(table)} quantities, "
@@ -136,4 +139,5 @@ def judge(table: pd.DataFrame, draws: Draws, settings: GateSettings) -> Gate:
 def _ebfmi(energy: npt.NDArray[Any]) -> float:
     """Smallest energy Bayesian fraction of missing information over chains."""
     energy = np.asarray(energy, dtype=float)
-    return float((np.square(np.diff(energy, axis=1)).mean(axis=1) / energy.var(axis=1)).min())
+    with np.errstate(invalid="ignore"):  # An energy that never moves gives 0 / 0, which fails.
+        return float((np.square(np.diff(energy, axis=1)).mean(axis=1) / energy.var(axis=1)).min())

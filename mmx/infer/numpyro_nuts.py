@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from mmx.infer.target import Draws, Progress, Target, from_sites, initial_point
+from mmx.infer.target import Draws, Progress, Target, from_sites, initial_point, tree_depth
 from mmx.jax_setup import jax, jnp
 from mmx.spec import SamplerSettings
 
@@ -44,7 +44,6 @@ def sample(
     extra = {name: np.asarray(value) for name, value in mcmc.get_extra_fields(group_by_chain=True).items()}
     seconds = time.perf_counter() - began
     steps = extra["num_steps"]
-    depth = np.floor(np.log2(np.maximum(steps, 1))).astype(int) + 1
     return Draws(
         q=from_sites(target.sites, sites),
         stats={
@@ -53,7 +52,7 @@ def sample(
             "diverging": extra["diverging"].astype(bool),
             "energy": extra["energy"],
             "n_steps": steps,
-            "tree_depth": depth,
+            "tree_depth": tree_depth(steps),
             "reached_max_depth": steps >= 2**settings.max_depth - 1,
         },
         seconds={"compile": 0.0, "sample": seconds},

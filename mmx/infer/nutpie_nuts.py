@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmx.infer.target import Draws, Floats, Progress, Target, initial_point
+from mmx.infer.target import Draws, Floats, Progress, Target, initial_point, tree_depth
 from mmx.jax_setup import jax
 from mmx.spec import SamplerSettings
 
@@ -92,8 +92,8 @@ def _statistics(stats: Any) -> dict[str, np.ndarray]:
         "acceptance_rate": np.array(stats["mean_tree_accept"].values),
         "diverging": np.array(stats["diverging"].values, dtype=bool),
         "energy": np.array(stats["energy"].values),
-        "n_steps": np.array(stats["n_steps"].values),
-        "tree_depth": np.array(stats["depth"].values),
+        "n_steps": np.array(stats["n_steps"].values, dtype=np.int64),
+        "tree_depth": tree_depth(stats["n_steps"].values),
         "reached_max_depth": np.array(stats["maxdepth_reached"].values, dtype=bool),
     }
 

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from mmx.infer.target import Draws, Progress, Target, from_sites, initial_point, to_sites
+from mmx.infer.target import Draws, Progress, Target, from_sites, initial_point, to_sites, tree_depth
 from mmx.spec import SamplerSettings
 
 
@@ -50,8 +50,8 @@ def sample(
             "acceptance_rate": np.array(stats["acceptance_rate"].values),
             "diverging": np.array(stats["diverging"].values, dtype=bool),
             "energy": np.array(stats["energy"].values),
-            "n_steps": np.array(stats["n_steps"].values),
-            "tree_depth": np.array(stats["tree_depth"].values),
+            "n_steps": np.array(stats["n_steps"].values, dtype=np.int64),
+            "tree_depth": tree_depth(stats["n_steps"].values),
             "reached_max_depth": np.array(stats["reached_max_treedepth"].values, dtype=bool),
         },
         seconds={"compile": compiled_after, "sample": time.perf_counter() - began},

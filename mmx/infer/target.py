@@ -103,6 +103,12 @@ def initial_point(dim: int, seed: int, start: Draws | None = None) -> Floats:
     return point
 
 
+def tree_depth(steps: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Number of doublings behind a number of leapfrog steps; samplers count a doubling that was broken off differently."""
+    depth: npt.NDArray[np.int64] = np.floor(np.log2(np.maximum(steps, 1))).astype(np.int64) + 1
+    return depth
+
+
 _FORWARD: dict[str, Callable[[Floats], Floats]] = {
     "identity": lambda v: v,
     "log": lambda v: np.log(v),

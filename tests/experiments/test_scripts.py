@@ -2,8 +2,6 @@
 
 import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -55,8 +53,8 @@ def test_the_fit_script_writes_nothing_without_out(project, fitted, monkeypatch,
     assert sorted(project.rglob("*")) == before
     assert again.tables.channel_stats() == fitted[1].tables.channel_stats()
     shown = capsys.readouterr().out
-    for part in ("converged: True", "roas_q05", "200 of 200 draws", "r2", "alpha[tv]"):
-        assert part in shown.replace(",", "") or part in shown
+    for part in ("converged: True", "roas_q05", "400 of 400 draws", "r2", "alpha[tv]"):  # two chains, tuning counted
+        assert part in shown
 
 
 def test_the_recommend_script_answers_for_every_total(fitted, project, capsys):
@@ -76,11 +74,11 @@ def test_the_recommend_script_answers_for_every_total(fitted, project, capsys):
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in SCRIPTS.glob("*.py")))
-def test_a_script_does_nothing_at_import_and_explains_itself(name, tmp_path):
-    code = f"import runpy; runpy.run_path({str(SCRIPTS / f'{name}.py')!r}, run_name='imported')"
-    imported = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert (imported.stdout, imported.stderr, list(tmp_path.iterdir())) == ("", "", [])
-    explained = subprocess.run(
-        [sys.executable, str(SCRIPTS / f"{name}.py"), "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert "usage:" in explained.stdout
+def test_a_script_does_nothing_at_import_and_explains_itself(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    module = script(name)
+    assert (*capsys.readouterr(), list(tmp_path.iterdir())) == ("", "", [])
+    with pytest.raises(SystemExit) as stopped:
+        module.main(["--help"])
+    assert stopped.value.code == 0
+    assert "usage:" in capsys.readouterr().out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,13 @@ SHOP: dict[str, Any] = {
     "model": {"drift": False},
     "budget": {"horizon": 8},
 }
+FIT_FILES = {
+    *("posterior.nc", "summary.json", "channels.csv", "contributions.csv", "baseline.csv", "response_curves.csv"),
+    *("fit.png", "contributions.png", "response_curves.png", "report.md", "config.yaml", "run.jsonl"),
+}
+PLAN_FILES = {f"recommendation.{suffix}" for suffix in ("json", "csv", "xlsx", "md", "png")} | {"run.jsonl"}
+# What a repetition may change in summary.json: how long it took, and where it was logged.
+EXCLUDED = ("seconds", "mlflow_run_id")
 RAN = "which data a configuration was fitted on"
 
 
@@ -48,6 +55,13 @@ class Made:
         """Content of ``summary.json``."""
         content: dict[str, Any] = json.loads((self.folder / "summary.json").read_text(encoding="utf-8"))
         return content
+
+    @property
+    def repeatable(self) -> dict[str, Any]:
+        """What a repetition must give again."""
+        summary = self.summary
+        assert set(EXCLUDED) <= set(summary)
+        return {key: value for key, value in summary.items() if key not in EXCLUDED}
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -105,18 +119,18 @@ def store(project: Path) -> Any:
 
 
 @pytest.fixture
-def contents(project: Path) -> Iterator[Any]:
+def contents() -> Callable[[Path], dict[str, bytes]]:
     """Return a function that gives every file of a folder with its bytes."""
 
     def read(folder: Path) -> dict[str, bytes]:
         return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
-    yield read
+    return read
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say for every configuration whether it was fitted on a stand-in or on the real file."""
-    reports = [r for group in ("passed", "failed") for r in terminalreporter.stats.get(group, []) if r.when == "call"]
+    reports = [r for group in ("passed", "failed", "skipped") for r in terminalreporter.stats.get(group, []) if r.when == "call"]
     lines = [str(value) for r in reports for key, value in r.user_properties if key == RAN]
     if lines:
         terminalreporter.section("configurations fitted", sep="-")

@@ -78,7 +78,9 @@ def test_the_same_data_have_not_drifted(fitted: Made) -> None:
     answer = mmx("check", "shop", "--against", fitted.folder)
     assert answer.code == 0
     found = statuses(answer.out)
-    assert {name: found[name] for name in ("columns", "levels", "ranges")} == dict.fromkeys(("columns", "levels", "ranges"), "ok")
+    assert {name: found[name] for name in ("columns", "levels", "ranges")} == dict.fromkeys(
+        ("columns", "levels", "ranges"), "ok"
+    )
     assert "FAIL" not in found.values() and len(found) > len(statuses(mmx("check", "shop").out))
 
 

@@ -11,8 +11,7 @@ import pytest
 import mmx as package
 
 from ..command_line import LENIENT, SMALL, Answer, mmx
-from .test_fit import FILES as FIT_FILES
-from .test_recommend import FILES as PLAN_FILES
+from .conftest import FIT_FILES, PLAN_FILES
 
 
 @pytest.fixture(scope="module")

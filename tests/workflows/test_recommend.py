@@ -17,9 +17,8 @@ from mmx.workflows.journal import read_journal
 
 from ..command_line import mmx
 from ..report.reading import number, tables
-from .conftest import Made
+from .conftest import PLAN_FILES, Made
 
-FILES = {f"recommendation.{suffix}" for suffix in ("json", "csv", "xlsx", "md", "png")} | {"run.jsonl"}
 EXCEL = 1e-15  # a workbook keeps 16 significant digits
 
 
@@ -38,7 +37,7 @@ def listing(*folders: Path) -> set[Path]:
 
 
 def test_every_file_of_the_contract_is_there(planned: Made) -> None:
-    assert {p.name for p in planned.folder.iterdir()} == FILES
+    assert {p.name for p in planned.folder.iterdir()} == PLAN_FILES
     assert (planned.folder / "recommendation.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -162,7 +161,7 @@ def test_a_recommendation_is_a_child_run_of_its_fit(planned: Made, fitted: Made,
     assert run.data.tags["mmx.kind"] == "recommendation"
     assert run.data.metrics["recommended/tv"] == plan["channels"]["tv"]["recommended_spend"]
     assert run.data.metrics["probability_better"] == plan["probability_better"]
-    assert {a.path for a in store.list_artifacts(run.info.run_id)} == FILES
+    assert {a.path for a in store.list_artifacts(run.info.run_id)} == PLAN_FILES
     copy = Path(store.download_artifacts(run.info.run_id, "recommendation.json", str(tmp_path)))
     assert json.loads(copy.read_text(encoding="utf-8")) == plan
 
@@ -170,14 +169,14 @@ def test_a_recommendation_is_a_child_run_of_its_fit(planned: Made, fitted: Made,
 def test_run_jsonl_tells_every_stage(planned: Made) -> None:
     stages = {line["stage"]: line for line in read_journal(planned.folder / "run.jsonl")}
     assert {"read", "recommend", "report", "log"} <= set(stages)
-    assert set(stages["report"]["outputs"]) == FILES - {"run.jsonl"}
+    assert set(stages["report"]["outputs"]) == PLAN_FILES - {"run.jsonl"}
     assert all(line["error"] is None and line["seconds"] >= 0 for line in stages.values())
 
 
 def test_a_run_id_gives_the_recommendation_of_its_folder(planned: Made, fitted: Made, tmp_path: Path) -> None:
     answer = mmx("recommend", fitted.summary["mlflow_run_id"], "--out", tmp_path / "plan")
     assert answer.code == 0, answer.said
-    for name in FILES - {"run.jsonl"}:
+    for name in PLAN_FILES - {"run.jsonl"}:
         assert (tmp_path / "plan" / name).read_bytes() == (planned.folder / name).read_bytes(), name
 
 
