@@ -71,29 +71,8 @@ def supports(structure: Structure) -> bool:
 
 def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
     """Lay a structure's inputs out for the kernel."""
-    kind, first, second = [], [], []
-    for block in structure.blocks:
-        prior = np.asarray(inputs["prior"][block.name], dtype=float)
-        names = [block.kind] * block.size
-        if block.kind == "effect":
-            names = [structure.effect[m] for m in block.media]
-        kind += [_KINDS[name] for name in names]
-        first += prior[0].tolist()
-        second += prior[1].tolist()
-    at = np.full((structure.media, 7), -1, dtype=np.int64)
-    columns = {"effect": 0, "alpha": 1, "theta": 2, "half_saturation": 3, "lam": 3, "slope": 4, "geo_sd": 5}
-    for block in structure.blocks:
-        start = structure.slices[block.name].start
-        if block.name in columns:
-            for i, m in enumerate(block.media):
-                at[m, columns[block.name]] = start + i
-        elif block.name == "geo_z":
-            at[:, 6] = start + np.arange(structure.media) * (structure.geos - 1)
-    special = [
-        structure.slices[name].start if name in structure.slices else -1
-        for name in ("noise", "drift_sd", "drift_length", "total", "split")
-    ]
-    kinds, a, b = np.array(kind, dtype=np.int64), np.array(first), np.array(second)
+    kinds, a, b = _prior_arrays(structure, inputs)
+    at, special = _places(structure)
 
     def floats(value: Any) -> Floats:
         return np.ascontiguousarray(value, dtype=np.float64)
@@ -107,7 +86,7 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         window=np.array([w for _, w in structure.adstock], dtype=np.int64),
         saturation=np.array([SATURATION_CODES[f] for f in structure.saturation], dtype=np.int64),
         at=at,
-        special=np.array(special, dtype=np.int64),
+        special=special,
         direct=np.array([k == "coefficient" for k in structure.kind], dtype=np.int64),
         numerator=floats(inputs["numerator"]),
         shared=np.flatnonzero([k == "total" for k in structure.kind]).astype(np.int64),
@@ -131,6 +110,38 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         log_weight=float(inputs["log_weight"]),
         geo_basis=floats(inputs["geo_basis"]),
     )
+
+
+def _prior_arrays(structure: Structure, inputs: dict[str, Any]) -> tuple[Ints, Floats, Floats]:
+    """Kind and the two numbers of every coordinate's prior."""
+    kind, first, second = [], [], []
+    for block in structure.blocks:
+        prior = np.asarray(inputs["prior"][block.name], dtype=float)
+        names = [block.kind] * block.size
+        if block.kind == "effect":
+            names = [structure.effect[m] for m in block.media]
+        kind += [_KINDS[name] for name in names]
+        first += prior[0].tolist()
+        second += prior[1].tolist()
+    return np.array(kind, dtype=np.int64), np.array(first), np.array(second)
+
+
+def _places(structure: Structure) -> tuple[Ints, Ints]:
+    """Where each medium's parameters and the model's scales lie in the unconstrained vector."""
+    at = np.full((structure.media, 7), -1, dtype=np.int64)
+    columns = {"effect": 0, "alpha": 1, "theta": 2, "half_saturation": 3, "lam": 3, "slope": 4, "geo_sd": 5}
+    for block in structure.blocks:
+        start = structure.slices[block.name].start
+        if block.name in columns:
+            for i, m in enumerate(block.media):
+                at[m, columns[block.name]] = start + i
+        elif block.name == "geo_z":
+            at[:, 6] = start + np.arange(structure.media) * (structure.geos - 1)
+    special = [
+        structure.slices[name].start if name in structure.slices else -1
+        for name in ("noise", "drift_sd", "drift_length", "total", "split")
+    ]
+    return at, np.array(special, dtype=np.int64)
 
 
 def _norms(kind: Ints, a: Floats, b: Floats) -> Floats:
@@ -279,17 +290,9 @@ def _media_back(  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
-def value_and_gradient(q, a):  # type: ignore[no-untyped-def]
-    """Log density and gradient at an unconstrained vector (dim,)."""
+def _residual(value, a, effect, factor, level, tangent, acted, by_unit, per_unit, beta):  # type: ignore[no-untyped-def]
+    """Fill every medium's curve, tangents, sums and coefficient; return the KPI minus all media, (time, geo)."""
     media, times, geos = a.x.shape
-    grad, value, slope, by_value = np.zeros(q.size), np.empty(q.size), np.empty(q.size), np.zeros(q.size)
-    total = _constrain(q, a.kind, a.first, a.second, a.norm, value, slope, grad)
-    effect, weights = np.empty(media), np.empty(a.shared.size)
-    _effects(value, a.at, a.special, a.shared, a.split_basis, a.split_sd, effect, weights)
-    deviation, factor = np.zeros((media, geos)), np.empty((media, geos))
-    _factors(value, a.at, a.geo_basis, deviation, factor)
-    level, tangent = np.empty((media, times, geos)), np.zeros((media, 4, times, geos))
-    acted, by_unit, per_unit, beta = np.zeros((media, geos)), np.zeros((media, 4)), np.zeros(media), np.empty(media)
     residual = a.y.copy()
     for m in range(media):
         codes = (a.adstock[m], a.window[m], a.saturation[m])
@@ -303,6 +306,37 @@ def value_and_gradient(q, a):  # type: ignore[no-untyped-def]
         for t in range(times):
             for g in range(geos):
                 residual[t, g] -= level[m, t, g] * beta[m] * factor[m, g]
+    return residual
+
+
+@njit(**OPTIONS)
+def _drift_back(value, special, by_sd, prior_sd, frequency, by_value):  # type: ignore[no-untyped-def]
+    """Carry the gradient of the drift's scales to its standard deviation and length."""
+    if special[1] < 0:
+        return
+    fixed = prior_sd.size - frequency.size
+    length = value[special[2]]
+    decay = 5.0 / length**2
+    for j in range(frequency.size):
+        by_log = by_sd[fixed + j] * prior_sd[fixed + j]
+        by_value[special[1]] += by_log / value[special[1]]
+        by_decay = 0.5 * (2.5 / decay - 3.0 / (decay + frequency[j] ** 2))
+        by_value[special[2]] += by_log * by_decay * (-2.0 * decay / length)
+
+
+@njit(**OPTIONS)
+def value_and_gradient(q, a):  # type: ignore[no-untyped-def]
+    """Log density and gradient at an unconstrained vector (dim,)."""
+    media, times, geos = a.x.shape
+    grad, value, slope, by_value = np.zeros(q.size), np.empty(q.size), np.empty(q.size), np.zeros(q.size)
+    total = _constrain(q, a.kind, a.first, a.second, a.norm, value, slope, grad)
+    effect, weights = np.empty(media), np.empty(a.shared.size)
+    _effects(value, a.at, a.special, a.shared, a.split_basis, a.split_sd, effect, weights)
+    deviation, factor = np.zeros((media, geos)), np.empty((media, geos))
+    _factors(value, a.at, a.geo_basis, deviation, factor)
+    level, tangent = np.empty((media, times, geos)), np.zeros((media, 4, times, geos))
+    acted, by_unit, per_unit, beta = np.zeros((media, geos)), np.zeros((media, 4)), np.zeros(media), np.empty(media)
+    residual = _residual(value, a, effect, factor, level, tangent, acted, by_unit, per_unit, beta)
     prior_sd = drift_scale(value, a.special, a.prior_sd, a.frequency)
     likelihood, cotangent, by_sd, by_noise = collapsed(
         residual,
@@ -319,15 +353,7 @@ def value_and_gradient(q, a):  # type: ignore[no-untyped-def]
         a.log_weight,
     )
     by_value[a.special[0]] += by_noise
-    fixed = prior_sd.size - a.frequency.size
-    if a.special[1] >= 0:
-        length = value[a.special[2]]
-        decay = 5.0 / length**2
-        for j in range(a.frequency.size):
-            by_log = by_sd[fixed + j] * prior_sd[fixed + j]
-            by_value[a.special[1]] += by_log / value[a.special[1]]
-            by_decay = 0.5 * (2.5 / decay - 3.0 / (decay + a.frequency[j] ** 2))
-            by_value[a.special[2]] += by_log * by_decay * (-2.0 * decay / length)
+    _drift_back(value, a.special, by_sd, prior_sd, a.frequency, by_value)
     by_effect = np.empty(media)
     for m in range(media):
         by_effect[m] = _media_back(

@@ -80,7 +80,8 @@ def free_of(structure: Structure, inputs: dict[str, Any], params: dict[str, Floa
         elif block.kind == "lognormal":
             parts.append((np.log(value) - prior[0]) / prior[1])
         elif block.kind == "beta":
-            parts.append(np.log(value) - np.log1p(-value))
+            inside = np.clip(value, 1e-7, 1 - 1e-7)  # A stored float32 may have been rounded to 0 or 1.
+            parts.append(np.log(inside) - np.log1p(-inside))
         else:
             parts.append(np.log(value) if block.kind == "half_normal" else value)
     return np.concatenate(parts, axis=-1)

@@ -107,7 +107,7 @@ def _sample(panel: Panel, config: Config, journal: Journal) -> Fit:
 
         def progress(done: int, total: int, divergences: int) -> None:
             diverged = f", {divergences} divergent" if divergences else ""
-            stage.update(f"{done:,} of {total:,} draws{diverged}")
+            stage.update(f"{done:,} of {total:,} draws, tuning included{diverged}")
 
         made = fit(panel, config.spec, seed=config.seed, progress=progress)
         for decision in made.decisions:

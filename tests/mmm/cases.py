@@ -19,7 +19,7 @@ from mmx.response.registry import ADSTOCKS, SATURATIONS
 from mmx.spec import Spec
 
 from ..panels import shop_config, shop_panel
-from .oracle import Oracle
+from ..oracle import Oracle
 
 OWN: dict[str, dict[str, Any]] = {
     "roas": {"kind": "roas", "family": "lognormal", "median": 1.2, "q90": 3.9},

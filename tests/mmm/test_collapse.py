@@ -9,7 +9,7 @@ from mmx.jax_setup import jax
 from mmx.mmm import collapse
 from mmx.mmm.design import build
 
-from . import oracle
+from .. import oracle
 from .cases import Case, every, plain
 
 CASES = {"national": (plain, 1), "national-drift": (every, 1), "geo": (plain, 3), "geo-drift": (every, 3)}

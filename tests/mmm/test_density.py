@@ -7,7 +7,7 @@ from scipy import integrate, stats
 from mmx.mmm import collapse
 
 from ..finite import assert_gradient
-from . import oracle
+from .. import oracle
 from .cases import COMBINATIONS, Case, every, plain
 
 

@@ -9,7 +9,7 @@ from mmx.jax_setup import jax
 from mmx.mmm import density
 from mmx.mmm.inputs import zero_sum_bases
 
-from . import oracle
+from .. import oracle
 from .cases import Case, every
 
 

@@ -8,7 +8,7 @@ from mmx.mmm.fit import Fit
 from mmx.mmm.posterior import Posterior
 from mmx.mmm.quantities import _crps
 
-from . import oracle
+from .. import oracle
 
 QUANTITIES = ("roas", "mroas", "roas_long", "mroas_long", "contribution", "contribution_long", "contribution_share")
 
