@@ -63,7 +63,8 @@ def saturated(spec: Spec, values: dict[str, np.ndarray], x: np.ndarray) -> np.nd
         own = {name: left[name].pop(0) for family in (medium.adstock, medium.saturation) for name in SHAPES[family]}
         carry = {name: own.pop(name) for name in SHAPES[medium.adstock]}
         for g in range(x.shape[1]):
-            out[:, g, m] = saturation(carried(x[:, g, m], medium.adstock, medium.adstock_window, **carry), medium.saturation, **own)
+            u = carried(x[:, g, m], medium.adstock, medium.adstock_window, **carry)
+            out[:, g, m] = saturation(u, medium.saturation, **own)
     return out
 
 

@@ -99,20 +99,22 @@ def compare(results: dict[str, dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the missing fits, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--smoke", action="store_true", help="tiny chains: checks that the study runs")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of finished fits")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     settings = yaml.safe_load((HERE / "config.yaml").read_text(encoding="utf-8"))
-    sampling = settings["smoke" if args.smoke else "sampling"]
+    if args.smoke:
+        settings |= settings["smoke"]
+    sampling = settings["sampling"]
     args.out.mkdir(parents=True, exist_ok=True)
     for name, case in settings["cases"].items():
         panel, config = case_panel(case, settings["seed"])
         results = {}
         for sampler in settings["samplers"]:
-            store = args.out / f"{name}-{sampler}{'-smoke' if args.smoke else ''}.json"
+            store = args.out / f"{name}-{sampler}.json"
             if not store.is_file():
                 spec = config.spec.model_copy(
                     update={"sampler": config.sampler.model_copy(update={"name": sampler, **sampling})}

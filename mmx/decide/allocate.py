@@ -80,8 +80,9 @@ def _whole(curves: Sequence[PchipInterpolator], price: Floats, total: float, low
         upper.append(bounds[1])
         return row + 1
 
-    spend = [(c * width + k, float(price[c] * points[k, c] / total)) for c in range(n) for k in range(width)]
-    row = add(0, spend, (1.0, 1.0))
+    most = float(price @ high)  # The unit of money here: the total may be 0.
+    spend = [(c * width + k, float(price[c] * points[k, c] / most)) for c in range(n) for k in range(width)]
+    row = add(0, spend, (total / most, total / most))
     for c in range(n):
         row = add(row, [(c * width + k, 1.0) for k in range(width)], (1.0, 1.0))
     for i, c in enumerate(convex):
@@ -112,14 +113,14 @@ def _whole(curves: Sequence[PchipInterpolator], price: Floats, total: float, low
 def _polish(
     curves: Sequence[PchipInterpolator], price: Floats, total: float, low: Floats, high: Floats, start: Floats
 ) -> Floats:
-    slopes = [f.derivative() for f in curves]
+    slopes, most = [f.derivative() for f in curves], float(price @ high)
     scale = max(sum(abs(float(f(h)) - float(f(lo))) for f, lo, h in zip(curves, low, high, strict=True)), 1e-300)
     solved = minimize(
         lambda m: -sum(float(f(v)) for f, v in zip(curves, m, strict=True)) / scale,
         np.clip(start, low, high),
         jac=lambda m: -np.array([float(f(v)) for f, v in zip(slopes, m, strict=True)]) / scale,
         bounds=Bounds(low, high),
-        constraints={"type": "eq", "fun": lambda m: (price @ m - total) / total, "jac": lambda m: price / total},
+        constraints={"type": "eq", "fun": lambda m: (price @ m - total) / most, "jac": lambda m: price / most},
         method="SLSQP",
         options={"maxiter": 200, "ftol": 1e-12},
     )

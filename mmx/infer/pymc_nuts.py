@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 
 import numpy as np
 
@@ -15,9 +16,11 @@ def sample(
 ) -> Draws:
     """Sample with PyMC's own NUTS; see ``mmx.infer.sample``.
 
-    Chains run one after another: PyMC's worker processes are forked, which JAX does not survive.
+    Chains run one after another: PyMC's worker processes are forked, which JAX does not survive. PyTensor's compile cache
+    is not used, because the same seed gives other draws with a cold than with a warm one: every fit compiles, some seconds.
     """
     import pymc as pm
+    import pytensor
 
     if target.pymc_model is None:
         raise ValueError("this model has no PyMC front end")
@@ -26,7 +29,9 @@ def sample(
     starts = [to_sites(target.sites, initial_point(target.dim, seed + 1000 * chain, start)) for chain in range(settings.chains)]
     compiled_after = time.perf_counter() - began
     began = time.perf_counter()
-    with model:
+    with model, pytensor.config.change_flags(numba__cache=False), warnings.catch_warnings():
+        # That numba calls the JAX density through Python is what this front end is made for.
+        warnings.filterwarnings("ignore", message="Numba will use object mode", category=UserWarning)
         trace = pm.sample(
             draws=settings.draws,
             tune=settings.tune,

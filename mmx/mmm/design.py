@@ -1,8 +1,8 @@
 """The baseline's design matrix: everything that is linear with a Gaussian prior.
 
-Columns in order: treatments and controls, which differ between geos, then intercept, trend, Fourier season, events and drift,
-which do not. The drift is a Hilbert-space
-Gaussian process with a Matern 5/2 kernel: fixed sine columns whose prior variances come from the spectral density.
+Columns in order: those that differ between geos (treatments, controls, events of single geos), then those that do not
+(intercept, trend, Fourier season, events, drift). The drift is a Hilbert-space Gaussian process with a Matern 5/2 kernel:
+fixed sine columns whose prior variances come from the spectral density.
 Source: Riutort-Mayol et al. (2023), Practical Hilbert space approximate Bayesian Gaussian processes, eq. 8-10.
 """
 
@@ -51,16 +51,21 @@ def build(spec: Spec, panel: Panel) -> Design:
     columns = np.concatenate([panel.array("treatment"), panel.array("control")], axis=2)
     columns = ((columns - np.array(constants.column_mean)) / np.array(constants.column_sd)).swapaxes(0, 1)
     split = len(panel.names("treatment"))
+    events = panel.array("event").swapaxes(0, 1)
+    local = bool((events != events[:, :1]).any())  # A column of the table may name an event in some geos only.
+    event_sd = priors.event * constants.kpi_sd
     parts: list[tuple[str, Floats, float]] = [
         ("treatments", columns[..., :split], priors.treatment * constants.kpi_sd),
         ("controls", columns[..., split:], priors.control * constants.kpi_sd),
+        *([("events", events, event_sd)] if local else []),
         ("intercept", np.ones((times, 1)), priors.intercept * rms),
     ]
     if spec.model.trend == "linear":
         trend = ((index - constants.time_center) / constants.time_range)[:, None]
         parts.append(("trend", trend, priors.trend * constants.kpi_sd))
     parts.append(("season", _season(panel, spec.model.seasonality.yearly), priors.season * constants.kpi_sd))
-    parts.append(("events", panel.array("event")[0], priors.event * constants.kpi_sd))
+    if not local:
+        parts.append(("events", events[:, 0], event_sd))
     frequency = np.zeros(0)
     if constants.drift_terms:
         years = (index - constants.drift_center) / constants.periods_per_year
@@ -74,7 +79,7 @@ def build(spec: Spec, panel: Panel) -> Design:
             blocks.append(np.broadcast_to(block if block.ndim == 3 else block[:, None, :], (times, geos, width)))
             sds.append(np.full(width, sd))
             start += width
-    cells = columns.shape[2] if geos > 1 else 0
+    cells = columns.shape[2] + local * events.shape[2] if geos > 1 else 0
     return Design(np.concatenate(blocks, axis=2), np.concatenate(sds), groups, cells, frequency)
 
 

@@ -29,11 +29,8 @@ def by_loops(posterior: Posterior, spend: np.ndarray, draw: int, rows: np.ndarra
     for t in range(horizon):
         for g in range(past.shape[1]):
             for c in range(channels):
-                if paid[t, g, c] > 0:
-                    rate = bought[t, g, c] / paid[t, g, c]
-                else:
-                    rate = bought[..., c].sum() / paid[..., c].sum()
-                plan[t, g, c] = spend[t, g, c] * rate
+                cells = (t, g, c) if paid[t, g, c] > 0 else (..., c)
+                plan[t, g, c] = spend[t, g, c] * bought[cells].sum() / paid[cells].sum()
     x = np.concatenate([past, plan, np.zeros((posterior.tail, *past.shape[1:]))])
     values = {name: value[draw] for name, value in posterior.params.items()}
     worth = oracle.money(spec, panel)[rows].mean(axis=0)
@@ -74,7 +71,7 @@ def test_the_reference_window_is_the_last_periods(posterior: Posterior) -> None:
     np.testing.assert_array_equal(reference.spend, spend[posterior.stop - 5 : posterior.stop])
     assert reference.kind == "last"
     last = posterior.panel.dates[posterior.stop - 1]
-    assert list(reference.starts) == [str(last + 7 * (i + 1)) for i in range(5)]
+    assert list(reference.starts) == [str(last + np.timedelta64(7 * (i + 1), "D")) for i in range(5)]
 
 
 def test_last_year_takes_the_weeks_of_the_horizon_a_year_earlier(posterior: Posterior) -> None:

@@ -88,7 +88,8 @@ def test_divergences_fail(count: int, allowed: int) -> None:
     found = judge(summarise(normals()), with_stats(diverging=diverging), limits)
     assert found.reasons == (f"{count} divergent draws, {allowed} allowed",)
     assert found.divergences == count
-    assert judge(summarise(normals()), with_stats(diverging=diverging), GATE.model_copy(update={"max_divergences": count})).passed
+    enough = GATE.model_copy(update={"max_divergences": count})
+    assert judge(summarise(normals()), with_stats(diverging=diverging), enough).passed
 
 
 def test_energy_that_hardly_moves_fails() -> None:

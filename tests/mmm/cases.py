@@ -18,8 +18,8 @@ from mmx.mmm.target import log_density_of
 from mmx.response.registry import ADSTOCKS, SATURATIONS
 from mmx.spec import Spec
 
-from ..panels import shop_config, shop_panel
 from ..oracle import Oracle
+from ..panels import shop_config, shop_panel
 
 OWN: dict[str, dict[str, Any]] = {
     "roas": {"kind": "roas", "family": "lognormal", "median": 1.2, "q90": 3.9},

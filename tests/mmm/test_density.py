@@ -6,10 +6,9 @@ from scipy import integrate, stats
 
 from mmx.mmm import collapse
 
-from ..finite import assert_gradient
 from .. import oracle
+from ..finite import assert_gradient
 from .cases import COMBINATIONS, Case, every, plain
-
 
 CASES = {"every-national": (every, 1), "every-geo": (every, 3), "plain-national": (plain, 1), "plain-geo": (plain, 3)}
 

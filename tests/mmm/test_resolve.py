@@ -95,7 +95,7 @@ def test_a_channel_that_is_silent_in_the_training_rows_gets_a_coefficient() -> N
     found = resolve(SPEC, changed(panel, spend=spend, exposure=exposure))
     assert found.constants is not None
     assert found.constants.kind[:4] == ("roas", "roas", "coefficient", "roas")
-    structure, inputs, _ = prepare(found, changed(panel, spend=spend, exposure=exposure))
+    _, inputs, _ = prepare(found, changed(panel, spend=spend, exposure=exposure))
     location, scale = inputs["prior"]["effect"][:, 2]
     assert np.exp(location) == pytest.approx(0.1)
     assert np.exp(location + 1.2815515655446004 * scale) == pytest.approx(0.5)

@@ -13,7 +13,7 @@ from ..finite import assert_gradient
 
 VALUES = {"half_saturation": (0.3, 1.0, 4.0), "slope": (0.5, 1.0, 3.0), "lam": (0.2, 1.0, 6.0)}
 EXTREME = {"half_saturation": (1e-3, 1.0, 1e3), "slope": (0.1, 1.0, 10.0), "lam": (1e-3, 1.0, 1e3)}
-EXTREME_U = np.concatenate([[0.0], np.logspace(-300, 6, 103)])
+EXTREME_U = np.concatenate([[0.0, 5e-324, 1e-310], np.logspace(-300, 6, 103)])
 
 
 @pytest.fixture(params=SATURATIONS.values(), ids=SATURATIONS)
@@ -108,9 +108,9 @@ def test_hill_is_symmetric_in_the_logarithm_of_exposure() -> None:
 def test_logistic_is_its_formula() -> None:
     params = grid(SATURATIONS["logistic"])
     u = spread(np.linspace(0.0, 6.0, 31), params)
-    np.testing.assert_allclose(SATURATIONS["logistic"].apply(u, params), 2 * expit(params["lam"] * u) - 1, rtol=1e-12, atol=1e-16)
-    decay = np.exp(-params["lam"] * u)
-    np.testing.assert_allclose(SATURATIONS["logistic"].apply(u, params), (1 - decay) / (1 + decay), rtol=1e-12, atol=1e-16)
+    found, decay = SATURATIONS["logistic"].apply(u, params), np.exp(-params["lam"] * u)
+    np.testing.assert_allclose(found, 2 * expit(params["lam"] * u) - 1, rtol=1e-12, atol=1e-16)
+    np.testing.assert_allclose(found, (1 - decay) / (1 + decay), rtol=1e-12, atol=1e-16)
 
 
 def test_logistic_starts_with_half_its_rate() -> None:

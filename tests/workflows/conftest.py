@@ -130,7 +130,9 @@ def contents() -> Callable[[Path], dict[str, bytes]]:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say for every configuration whether it was fitted on a stand-in or on the real file."""
-    reports = [r for group in ("passed", "failed", "skipped") for r in terminalreporter.stats.get(group, []) if r.when == "call"]
+    reports = [
+        r for group in ("passed", "failed", "skipped") for r in terminalreporter.stats.get(group, []) if r.when == "call"
+    ]
     lines = [str(value) for r in reports for key, value in r.user_properties if key == RAN]
     if lines:
         terminalreporter.section("configurations fitted", sep="-")
