@@ -26,7 +26,7 @@ ConfigArgument = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY.PATH=VALUE]...", help="Settings that replace the file's.", show_default=False),
+    typer.Argument(metavar="KEY.PATH=VALUE", help="Settings that replace the file's.", show_default=False),
 ]
 DataOption = Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Table to use instead of data.path.")]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder; a new one under output.dir.")]
@@ -68,6 +68,19 @@ def _config(
     if seed is not None:
         settings.append(f"seed={seed}")
     return read_config(name, overrides=settings, customer=customer, platform=platform)
+
+
+def _bounds(text: str | None) -> list[float] | None:
+    """Read ``LOW,HIGH``."""
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low, high = 1.0, 0.0
+    if not 0 <= low <= high:
+        raise MmxError(f"--bounds takes LOW,HIGH with 0 <= LOW <= HIGH, such as 0.5,2; it was given {text!r}")
+    return [low, high]
 
 
 @app.command()
@@ -122,6 +135,7 @@ def recommend(
     horizon: Annotated[int | None, typer.Option(metavar="PERIODS", help="Periods to plan.")] = None,
     bounds: Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="Bounds on each channel's multiplier.")] = None,
     reference: Annotated[str | None, typer.Option(help="Current plan: last or last_year.")] = None,
+    overrides: Overrides = None,
     out: OutOption = None,
     force: ForceOption = False,
     allow_unconverged: AllowOption = False,
@@ -131,11 +145,9 @@ def recommend(
     from mmx.track.server import ui_command
     from mmx.workflows.recommend import run_recommend
 
-    asked = {"total": budget, "horizon": horizon, "reference": reference}
-    overrides = [f"budget.{key}={value}" for key, value in asked.items() if value is not None]
-    if bounds is not None:
-        overrides.append(f"budget.bounds=[{bounds}]")
-    done = run_recommend(source, overrides=tuple(overrides), out=out, force=force, allow_unconverged=allow_unconverged)
+    asked = {"total": budget, "horizon": horizon, "reference": reference, "bounds": _bounds(bounds)}
+    settings = [*(overrides or ()), *(f"budget.{key}={value}" for key, value in asked.items() if value is not None)]
+    done = run_recommend(source, overrides=tuple(settings), out=out, force=force, allow_unconverged=allow_unconverged)
     print_recommendation(done.recommendation, done.folder, ui_command=ui_command(done.config.tracking))
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mmx.mmm.posterior import Posterior, Reference
 
 GRID = 33  # Multipliers at which the mean response is evaluated; a monotone cubic joins them.
-SEARCH_CELLS = 2_000_000_000  # Draws x cells x grid above which the search uses evenly spaced draws.
+SEARCH_CELLS = 600_000_000  # Draws x cells x grid above which the search uses evenly spaced draws.
 STEP = 0.01
 
 
@@ -151,7 +151,7 @@ def _value(
     for plan in (np.ones_like(multipliers), multipliers):
         at = posterior.response(window.spend * plan, reference=window)
         steps.append(posterior.response(window.spend * plan * (1 + STEP), reference=window) - at)
-    largest = posterior.panel.array("spend")[:, posterior.window].max(axis=1)
+    observed = posterior.panel.array("spend")[:, posterior.window]
     channels = {}
     for c, name in enumerate(names):
         spend = [float(current[c]), float(current[c] * multipliers[c])]
@@ -169,7 +169,7 @@ def _value(
             mroas_current=marginal[0],
             mroas_recommended=marginal[1],
             binding=_binding(current[c], multipliers[c], limits[0][c], limits[1][c]),
-            outside_observed=bool((window.spend[..., c].max(axis=0) * multipliers[c] > largest[:, c] * (1 + 1e-9)).any()),
+            outside_observed=_outside(window.spend[..., c] * multipliers[c], observed[:, :, c]),
         )
     gain = recommended.sum(axis=1) - plain.sum(axis=1)
     cells = _cells(window, names, posterior.panel.names("geo"), multipliers, posterior.panel.frequency)
@@ -198,6 +198,13 @@ def _value(
 def _money(posterior: Posterior) -> str:
     """What the gain is counted in."""
     return "KPI units" if posterior.panel.target_kind == "index" else posterior.panel.currency or "money"
+
+
+def _outside(plan: Floats, observed: Floats) -> bool:
+    """Whether the plan (horizon, geo) leaves what was observed (geo, time): above the largest or below every active cell."""
+    planned = plan.max(axis=0)
+    least = np.where(observed > 0, observed, np.inf).min(axis=1)
+    return bool(((planned > observed.max(axis=1) * (1 + 1e-9)) | ((planned > 0) & (planned < least * (1 - 1e-9)))).any())
 
 
 def _binding(current: float, multiplier: float, low: float, high: float) -> str:

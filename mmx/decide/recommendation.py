@@ -47,7 +47,7 @@ class ChannelPlan:
     binding : str
         ``lower bound``, ``upper bound``, ``no spend to scale`` or empty.
     outside_observed : bool
-        Whether a cell of the plan lies above the largest observed spend of the channel in that geo.
+        Whether the plan goes above the channel's largest observed spend in a geo, or stays below its smallest active one.
     """
 
     current_spend: float

@@ -56,7 +56,10 @@ def response_curves_figure(
             _panel(axes, tables.curves[tables.curves["channel"].astype(str) == name], name, width=30 if columns < 5 else 22)
         for axes in grid.flat[len(shown) :]:
             axes.set_visible(False)
-        across, up = fmt.header("spend in the window", spend_unit), fmt.header("contribution in the window", unit)
+        across, up = (
+            fmt.header("spend in the window (organic media: exposure)", spend_unit),
+            fmt.header("contribution in the window", unit),
+        )
         _legend(figure, f"Across: {across}. Up: {up}. Scales differ from panel to panel.")
         canvas.heading(figure, heading, alarm)
         canvas.save(figure, path)

@@ -102,7 +102,6 @@ def _channel_table(channels: pd.DataFrame, units: words.Units) -> list[str]:
 
 def _repeat(summary: Mapping[str, Any]) -> list[str]:
     versions = ", ".join(f"{k} {v}" for k, v in (summary.get("versions") or {}).items())
-    run = summary.get("mlflow_run_id")
     lines = [
         f"    mmx fit config.yaml --data FILE --seed {summary['seed']} --out NEW_FOLDER",
         "",
@@ -111,6 +110,4 @@ def _repeat(summary: Mapping[str, Any]) -> list[str]:
     ]
     if versions:
         lines += ["", f"Versions: {versions}."]
-    if run:
-        lines += ["", f"MLflow run: `{run}`."]
     return lines

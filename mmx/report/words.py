@@ -141,7 +141,7 @@ def plan_definitions(rec: Recommendation) -> list[tuple[str, str]]:
         ("current plan", f"{reference}."),
         ("recommended plan", "the current plan with one multiplier per channel, inside its bounds and with the stated total."),
         ("objective", f"{objective}."),
-        ("gain", gain_definition(units)),
+        ("gain", gain_definition(units).removeprefix("The gain is ")),
         (
             f"extra {units.value_name}",
             f"{units.value_name} of a channel's recommended spend over its spend in the current plan scaled to the same "

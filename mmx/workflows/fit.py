@@ -110,6 +110,7 @@ def _sample(panel: Panel, config: Config, journal: Journal) -> Fit:
             stage.update(f"{done:,} of {total:,} draws, tuning included{diverged}")
 
         made = fit(panel, config.spec, seed=config.seed, progress=progress)
+        stage.inputs, stage.rows = [Path(panel.source).name], int(made.posterior.window.sum()) * made.posterior.structure.geos
         for decision in made.decisions:
             stage.decide(decision)
         for reason in made.gate.reasons:
@@ -202,5 +203,7 @@ def _log(run: Run, folder: Path, made: Fit, config: Config, summary: dict[str, A
         if run.run_id is None and summary["mlflow_run_id"] is not None:
             summary["mlflow_run_id"] = None
             _write_summary(folder, summary)
+        if run.run_id is not None:
+            stage.outputs = [f"run {run.run_id}"]
         if run.warning:
             stage.warn(run.warning)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def run_recommend(
     ------
     InputError, DecisionError, NotConvergedError, OutputError
     """
-    folder = fit_folder(source)
+    folder = fit_folder(source, overrides)
     config = stored_config(folder, overrides)
     target = Path(out) if out is not None else default_folder(config, "recommendation")
     refuse_existing(target, force)
@@ -92,8 +93,8 @@ def run_recommend(
     return RecommendOutcome(target, made_plan, config)
 
 
-def fit_folder(source: str | Path) -> Path:
-    """Folder of a fit, fetched from MLflow where a run id is given.
+def fit_folder(source: str | Path, overrides: Sequence[str] = ()) -> Path:
+    """Folder of a fit, fetched from MLflow where a run id is given; overrides may name the store (``tracking.uri=...``).
 
     Raises
     ------
@@ -102,7 +103,7 @@ def fit_folder(source: str | Path) -> Path:
     """
     folder = Path(source)
     if not folder.is_dir() and looks_like_run_id(str(source)):
-        return fetch_folder(read_tracking(), str(source))
+        return fetch_folder(read_tracking([o for o in overrides if o.startswith("tracking.")]), str(source))
     missing = [n for n in (POSTERIOR, CONFIG, SUMMARY) if not (folder / n).is_file()]
     if missing:
         what = f"the folder {folder} lacks {', '.join(missing)}" if folder.is_dir() else f"there is no folder {folder}"
