@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from mmx.mmm.fit import Fit
+
+
+# The same examples in every run, and no clock: these machines are noisy.
+settings.register_profile("mmx", deadline=None, derandomize=True)
+settings.load_profile("mmx")
 
 
 @pytest.fixture(scope="session")

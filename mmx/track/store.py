@@ -224,7 +224,9 @@ def fetch_folder(settings: TrackingSettings, run_id: str) -> Path:
     try:
         database = resolve(settings.uri).database
         if database is not None and not database.exists():
-            raise MmxError(f"run {run_id} cannot be fetched: there is no store {where}. Give the fit's output folder.")
+            raise MmxError(
+                f"run {run_id} cannot be fetched from {where}: there is no such store. Give the fit's output folder."
+            )
         client = connect(settings.uri)
         with calm(TRANSFER_SECONDS):
             run = find_run(client, run_id)

@@ -17,6 +17,7 @@ def columns(seed: int, rows: int = 80, count: int = 5) -> np.ndarray:
     return rng.normal(rng.uniform(-100, 100, count), rng.uniform(0.1, 50, count), (rows, count))
 
 
+@pytest.mark.filterwarnings("ignore:The design matrix is poorly conditioned")
 @given(st.integers(0, 10_000))
 def test_inflation_agrees_with_statsmodels(seed: int) -> None:
     x = columns(seed) @ np.random.default_rng(seed).normal(size=(5, 5))

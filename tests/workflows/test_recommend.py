@@ -260,12 +260,12 @@ IMPOSSIBLE = {
     "--budget -5": "budget.total",
     "--horizon 0": "budget.horizon",
     "--horizon 500": "a horizon of 500 periods",
-    "--bounds 0.5": "bounds",
-    "--bounds a,b": "bounds",
-    "--bounds 2,0.5": "bounds must be low, high",
-    "--bounds -1,2": "bounds",
-    "--bounds 0.5,1,2": "bounds",
-    "--bounds 0.5,[2": "bounds",
+    "--bounds 0.5": "takes LOW,HIGH",
+    "--bounds a,b": "takes LOW,HIGH",
+    "--bounds 2,0.5": "takes LOW,HIGH",
+    "--bounds -1,2": "takes LOW,HIGH",
+    "--bounds 0.5,1,2": "takes LOW,HIGH",
+    "--bounds 0.5,[2": "takes LOW,HIGH",
     "--reference tomorrow": "reference",
 }
 
