@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-README, FIGURE = ROOT / "README.md", ROOT / "docs" / "truth.png"
+README, FIGURE = ROOT / "README.md", ROOT / "experiments" / "truth.png"
 WIDTH = "100"
 
 
@@ -26,7 +26,6 @@ def main() -> None:
         shown = subprocess.run(
             command, cwd=folder, env={**os.environ, "COLUMNS": WIDTH}, stdout=subprocess.PIPE, text=True, check=True
         )
-        FIGURE.parent.mkdir(exist_ok=True)
         shutil.copy(Path(folder) / "mlruns" / "outputs" / "demo" / "truth.png", FIGURE)
     README.write_text(with_table(README.read_text(encoding="utf-8"), shown.stdout), encoding="utf-8")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # The same examples in every run, and no clock: these machines are noisy.
 settings.register_profile("mmx", deadline=None, derandomize=True)
 settings.load_profile("mmx")
+
+RAN = "which data a configuration was fitted on"
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +40,15 @@ def geo_fit() -> Fit:
     weights = panel.window.astype(float)
     weights[30:34] = 0.0
     return fit(panel, shop_config({"gate": OPEN_GATE}, mixed=False).spec, seed=2, weights=weights)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say for every configuration whether it was fitted on a stand-in or on the real file."""
+    reports = [
+        r for group in ("passed", "failed", "skipped") for r in terminalreporter.stats.get(group, []) if r.when == "call"
+    ]
+    lines = [str(value) for r in reports for key, value in r.user_properties if key == RAN]
+    if lines:
+        terminalreporter.section("configurations fitted", sep="-")
+        for line in sorted(lines):
+            terminalreporter.line(line)

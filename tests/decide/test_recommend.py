@@ -95,6 +95,7 @@ def test_another_total_is_spent_exactly_and_never_worse_than_the_scaled_plan(
     assert sum(c.recommended_spend for c in plan.channels.values()) == pytest.approx(total, rel=1e-9)
     rounding = 1e-9 * made.posterior.response(made.posterior.reference(HORIZON).spend).sum(axis=1).mean()
     assert plan.gain.mean >= -rounding
+    assert sum(c.extra.mean for c in plan.channels.values()) == pytest.approx(plan.gain.mean, abs=rounding)
     for channel in plan.channels.values():
         assert bounds[0] <= channel.multiplier <= bounds[1]
     if bounds[0] == bounds[1] or factor == bounds[1]:

@@ -146,10 +146,10 @@ def test_the_printed_table_is_of_the_demo_world():
         assert f"{simulated.truth['roas'][name]:.2f}" == true
         assert float(low) < float(mean) < float(high)
     inside = sum(float(low) <= float(true) <= float(high) for *_, low, high, true in rows)
-    figure = ROOT / "docs" / "truth.png"
+    figure = ROOT / "experiments" / "truth.png"
     assert inside >= 4
     assert 5_000 < figure.stat().st_size < 100_000
-    assert "docs/truth.png" in README
+    assert "experiments/truth.png" in README
 
 
 def test_the_readme_is_short_and_its_links_lead_somewhere():

@@ -100,6 +100,7 @@ def test_the_baseline_is_drawn_anew_for_every_draw(national_fit: Fit) -> None:
     _, beta, gamma, _ = parameters_of(structure, inputs, q, seed=9)
     assert np.ptp(beta, axis=0).max() == 0
     _, _, other, _ = parameters_of(structure, inputs, q[:, :1000], seed=10)
+    assert not np.array_equal(other, gamma[:1000])
     mean, sd = gamma.mean(axis=0), gamma.std(axis=0, ddof=1)
     error = np.hypot(sd / np.sqrt(count), other.std(axis=0, ddof=1) / np.sqrt(1000))
     assert (np.abs(other.mean(axis=0) - mean) < 4 * error).all()

@@ -40,7 +40,6 @@ FIT_FILES = {
 PLAN_FILES = {f"recommendation.{suffix}" for suffix in ("json", "csv", "xlsx", "md", "png")} | {"run.jsonl"}
 # What a repetition may change in summary.json: how long it took, and where it was logged.
 EXCLUDED = ("seconds", "mlflow_run_id")
-RAN = "which data a configuration was fitted on"
 
 
 @dataclass(frozen=True)
@@ -126,15 +125,3 @@ def contents() -> Callable[[Path], dict[str, bytes]]:
         return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
     return read
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say for every configuration whether it was fitted on a stand-in or on the real file."""
-    reports = [
-        r for group in ("passed", "failed", "skipped") for r in terminalreporter.stats.get(group, []) if r.when == "call"
-    ]
-    lines = [str(value) for r in reports for key, value in r.user_properties if key == RAN]
-    if lines:
-        terminalreporter.section("configurations fitted", sep="-")
-        for line in sorted(lines):
-            terminalreporter.line(line)
