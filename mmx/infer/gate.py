@@ -127,9 +127,9 @@ def judge(table: pd.DataFrame, draws: Draws, settings: GateSettings) -> Gate:
     return Gate(
         passed=not reasons,
         reasons=tuple(reasons),
-        max_rhat=float(table["rhat"].max()),
-        min_ess_bulk=float(table["ess_bulk"].min()),
-        min_ess_tail=float(table["ess_tail"].min()),
+        max_rhat=float(table["rhat"].max(skipna=False)),
+        min_ess_bulk=float(table["ess_bulk"].min(skipna=False)),
+        min_ess_tail=float(table["ess_tail"].min(skipna=False)),
         min_ebfmi=ebfmi,
         divergences=divergences,
         reached_max_depth=int(draws.stats["reached_max_depth"].sum()),

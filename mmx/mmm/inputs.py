@@ -63,7 +63,7 @@ def prepare(
         "w": w,
         "rows_used": float(train.sum()),
         "log_weight": np.log(np.where(train, w, 1.0)).sum(),
-        "money_train": money * train,
+        "money_train": np.where(train, money, 0.0),
         "z_cell": design.z[..., : design.cell_columns],
         "z_time": design.z[:, 0, design.cell_columns :],
         "zz": np.einsum("tgp,tgq->pq", wz, design.z),

@@ -19,6 +19,7 @@ from mmx.mmm.structure import Structure
 
 BLOCK_CELLS = 1_000_000  # Numbers per array of one block: about 8 MB, which stays near the processor.
 WORKERS = 2
+ROWS = 64
 
 
 @cache
@@ -48,7 +49,10 @@ def levels(structure: Structure, params: Mapping[str, Floats], beta: Floats, x: 
     -------
     array, (sample, time, media)
     """
-    samples = len(beta)
+    samples, times = len(beta), len(x)
+    # Folds and carryover tails differ by some rows: empty rows at the end make them share a compiled shape.
+    more = -times % ROWS
+    x, money = (np.concatenate([v, np.zeros((more, *v.shape[1:]))]) for v in (x, money))
     size = min(max(1, BLOCK_CELLS // x.size), samples)
     compiled = _compiled(structure)
     shapes = {name: params[name] for name in shape_names(structure)}
@@ -57,7 +61,7 @@ def levels(structure: Structure, params: Mapping[str, Floats], beta: Floats, x: 
         stop = min(start + size, samples)
         rows = np.minimum(np.arange(start, start + size), samples - 1)  # One shape for all blocks: one compile.
         part = compiled({k: v[rows] for k, v in shapes.items()}, beta[rows], x, money)
-        return np.asarray(part)[: stop - start]
+        return np.asarray(part)[: stop - start, :times]
 
     starts = range(0, samples, size)
     with ThreadPoolExecutor(WORKERS) as pool:
