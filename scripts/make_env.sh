@@ -50,15 +50,25 @@ if [ -n "$uv" ]; then how="uv"; else how="pip, once; two or three minutes"; fi
 echo "Making the environment $venv with $("$python" --version) and $how"
 fresh=""
 if [ -e "$venv/pyvenv.cfg" ] && ! runs "$venv/bin/python"; then fresh="--clear"; fi
-if [ -n "$uv" ]; then
-  if [ -n "$fresh" ] || [ ! -x "$venv/bin/python" ]; then uv venv --quiet $fresh --python "$python" "$venv"; fi
-  uv pip install --quiet --python "$venv/bin/python" --require-hashes -r "$lock"
-  uv pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e "$root"
-else
+
+with_uv() {
+  if [ -n "$fresh" ] || [ ! -x "$venv/bin/python" ]; then uv venv --quiet $fresh --python "$python" "$venv" || return 1; fi
+  uv pip install --quiet --python "$venv/bin/python" --require-hashes -r "$lock" &&
+    uv pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e "$root"
+}
+
+with_pip() {
   if [ -n "$fresh" ] || [ ! -x "$venv/bin/python" ]; then "$python" -m venv $fresh "$venv"; fi
   "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null
   : >"$venv/install.log"
   watched "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r "$lock"
   watched "$venv/bin/python" -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e "$root"
+}
+
+# Where pip is set up to reach packages and uv is not, pip goes on.
+if [ -z "$uv" ]; then with_pip
+elif ! with_uv; then
+  echo "uv could not install the packages; going on with pip" >&2
+  with_pip
 fi
 echo "The environment is ready after $(($(date +%s) - began)) s."
