@@ -35,6 +35,9 @@ CustomerOption = Annotated[str | None, typer.Option(help="With --platform: confi
 PlatformOption = Annotated[str | None, typer.Option(help="See --customer.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Seed instead of the configuration's.")]
 INTERRUPTED = 130
+StartOption = Annotated[
+    Path | None, typer.Option("--start", metavar="DIR", help="Output folder of an earlier fit to start the chains from.")
+]
 AllowOption = Annotated[bool, typer.Option("--allow-unconverged", help="Go on although the fit failed its gate.")]
 
 
@@ -106,6 +109,7 @@ def fit(
     overrides: Overrides = None,
     data: DataOption = None,
     out: OutOption = None,
+    start: StartOption = None,
     force: ForceOption = False,
     seed: SeedOption = None,
     customer: CustomerOption = None,
@@ -117,7 +121,7 @@ def fit(
     from mmx.track.server import ui_command
     from mmx.workflows.fit import run_fit
 
-    done = run_fit(settings, data=data, out=out, force=force)
+    done = run_fit(settings, data=data, out=out, start=start, force=force)
     print_fit(
         done.summary,
         done.fit.tables,
@@ -156,12 +160,17 @@ def simulate(
     world: Annotated[str | None, typer.Argument(metavar="WORLD", help="clean, geo, confounded, zero, ...")] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Table to write, .csv or .parquet.")] = None,
     like: Annotated[str | None, typer.Option("--like", metavar="CONFIG", help="A stand-in with this file's columns.")] = None,
+    variant: Annotated[
+        str, typer.Option("--variant", help="named, or as the study of recovery draws worlds: inside or outside the model.")
+    ] = "named",
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0)] = 1,
     force: ForceOption = False,
 ) -> None:
     """Simulate a world with known truth: a table, its truth as JSON, and a configuration that fits it."""
     if (world is None) == (like is None):
         raise typer.BadParameter("name a world, or give --like CONFIG: one of the two")
+    if like is not None and variant != "named":
+        raise typer.BadParameter("--variant is for the named worlds, not for --like")
     if out is None:
         raise typer.BadParameter("give --out FILE, ending in .csv or .parquet")
     from mmx import worlds
@@ -171,7 +180,7 @@ def simulate(
 
         made = worlds.like(read_config(like), seed=seed)
     else:
-        made = worlds.simulate(str(world), seed=seed)
+        made = worlds.simulate(str(world), seed=seed, variant=variant)
     for what, path in zip(("table", "truth", "configuration"), worlds.write(made, out, force=force), strict=True):
         print(f"{what + ':':<15}{path}")
 

@@ -31,10 +31,6 @@ RESERVED = {
     "ads": "ad-level tables are not part of this version",
     "rules": "budget rules are not part of this version",
 }
-LATER_VALUES = {
-    ("sampler.name", "pathfinder"): "Pathfinder is not part of this version; use nutpie",
-    ("sampler.name", "laplace"): "the Laplace approximation is not part of this version; use nutpie",
-}
 _ALTERNATIVES = {
     "data.events": "a mapping {column: COLUMN, none: [LEVELS]} or a list of {name: NAME, start: DATE, end: DATE}",
     "data.unit_value": "a column of the table or a number above 0",
@@ -224,11 +220,6 @@ def _reserved(merged: Mapping[str, Any]) -> list[Problem]:
             node = node.get(key, ...) if isinstance(node, Mapping) else ...
         if node is not ...:
             found.append(Problem(path, "this key is reserved for a later version", "no such key yet", f"Take it out: {why}."))
-    for (path, value), why in LATER_VALUES.items():
-        section, _, key = path.partition(".")
-        part = merged.get(section)
-        if isinstance(part, Mapping) and part.get(key) == value:
-            found.append(Problem(path, f"{value!r} is reserved for a later version", "a value of this version", f"{why}."))
     return found
 
 

@@ -1,18 +1,27 @@
-"""One place that prepares JAX: double precision, one thread per call, a compile cache on disk.
+"""One place that prepares JAX, the threads of linear algebra and the folder of compile caches.
 
-Import ``jax`` and ``jnp`` from here. One thread per call, in XLA and in the linear algebra library behind it (for the whole
-process), lets the chains of a sampler run side by side: on matrices this small, waiting threads of OpenBLAS cost up to twenty
-times the work. It also keeps the order of floating-point sums fixed: the same inputs and seed give the same bytes in every
-process. The compile cache only stores machine code that XLA produced for the same program; the test suite checks that a cold
-and a warm cache agree.
+Import ``jax`` and ``jnp`` from here: they stand for the modules and load them on first use, because a fit through the compiled
+kernel needs neither and JAX takes over a second to import. Double precision and a compile cache on disk are set then.
+
+One thread per call, in XLA and in the linear algebra libraries (for the whole process), lets the chains of a sampler run side
+by side: on matrices this small, waiting threads of OpenBLAS cost up to twenty times the work. It also keeps the order of
+floating-point sums fixed: the same inputs and seed give the same bytes in every process. The compile cache only stores machine
+code that XLA produced for the same program; the test suite checks that a cold and a warm cache agree.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np  # noqa: F401  (loads the linear algebra library that the limit below is set on)
+from threadpoolctl import threadpool_limits
 
 _FLAGS = ("--xla_cpu_multi_thread_eigen=false", "intra_op_parallelism_threads=1")
+_LOADING = threading.RLock()
+_MODULES: dict[str, Any] = {}
 
 
 def cache_folder() -> Path:
@@ -21,26 +30,50 @@ def cache_folder() -> Path:
     return Path(os.environ.get("MMX_CACHE_DIR") or Path(base) / "mmx")
 
 
+def load_jax() -> None:
+    """Load JAX as every use of it here expects it; to be called before another library loads it."""
+    with _LOADING:
+        if _MODULES:
+            return
+        import jax
+        import jax.numpy
+        import scipy.linalg  # noqa: F401  (loads the library that JAX calls, so that the limit below reaches it)
+
+        threadpool_limits(limits=1, user_api="blas")
+        jax.config.update("jax_enable_x64", True)
+        # Run small programs on the calling thread: a sampler's chains would otherwise wait for one shared worker.
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
+        if not jax.config.jax_compilation_cache_dir:
+            jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        _MODULES.update({"jax": jax, "jnp": jax.numpy})
+
+
+class _Later:
+    """A module that is loaded when something of it is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        if self._name not in _MODULES:
+            load_jax()
+        return getattr(_MODULES[self._name], attribute)
+
+
 def _prepare() -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = " ".join([flags, *(f for f in _FLAGS if f not in flags)]).strip()
+    threadpool_limits(limits=1, user_api="blas")
 
 
 _prepare()
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import scipy.linalg  # noqa: E402, F401  (loads the library that JAX calls, so that the limit below reaches it)
-from threadpoolctl import threadpool_limits  # noqa: E402
+if TYPE_CHECKING:
+    import jax
+    import jax.numpy as jnp
+else:
+    jax, jnp = _Later("jax"), _Later("jnp")
 
-threadpool_limits(limits=1, user_api="blas")
-
-jax.config.update("jax_enable_x64", True)
-# Run small programs on the calling thread: a sampler's chains would otherwise wait for one shared worker.
-jax.config.update("jax_cpu_enable_async_dispatch", False)
-if not jax.config.jax_compilation_cache_dir:
-    jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-__all__ = ["cache_folder", "jax", "jnp"]
+__all__ = ["cache_folder", "jax", "jnp", "load_jax"]

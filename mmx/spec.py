@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Adstock = Literal["geometric", "delayed"]
+Adstock = Literal["geometric", "two_stage", "delayed"]
 Saturation = Literal["hill", "logistic"]
 TargetKind = Literal["money", "count", "index"]
 EffectKind = Literal["roas", "contribution", "coefficient", "total"]
@@ -91,19 +91,21 @@ class EffectPrior(Prior):
 class ShapePriors(Frozen):
     """Priors on the response curve of a channel; a channel uses those that its families have.
 
-    ``alpha``: retention per period. ``theta``: peak delay as a share of the adstock window. ``half_saturation`` and
+    ``alpha``: retention per period. ``theta``: peak delay as a share of the adstock window. ``stage``: retention of
+    the second of two stages over that of the first. ``half_saturation`` and
     ``slope``: Hill, the first in multiples of the channel's mean active exposure. ``lam``: logistic rate, per the same.
     """
 
     alpha: Prior
     theta: Prior
+    stage: Prior
     half_saturation: Prior
     slope: Prior
     lam: Prior
 
     @model_validator(mode="after")
     def _families(self) -> Self:
-        for name in ("alpha", "theta"):
+        for name in ("alpha", "theta", "stage"):
             if getattr(self, name).family != "beta":
                 raise ValueError(f"{name} lies between 0 and 1 and takes a beta prior, not {getattr(self, name).family}")
         for name in ("half_saturation", "slope", "lam"):
@@ -115,11 +117,13 @@ class ShapePriors(Frozen):
 class BaselinePriors(Frozen):
     """Prior standard deviations of the baseline over the training rows.
 
+    ``media_share`` is the share of the KPI that media bring by the prior: the intercept's prior mean is the rest.
     ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI, ``geo_effect`` is on the log
     of a channel's effect, all others are in standard deviations of the KPI (within geos). ``noise``, ``drift`` and
     ``geo_effect`` scale half-normal priors; ``drift_length`` is the length scale of the slow drift in years.
     """
 
+    media_share: Share
     intercept: Positive
     trend: Positive
     season: Positive
@@ -140,9 +144,10 @@ class BaselinePriors(Frozen):
 
 
 class Seasonality(Frozen):
-    """Number of Fourier pairs of the yearly season."""
+    """Fourier pairs of the yearly season; the prior standard deviation of pair k is that of the first over ``k**decay``."""
 
     yearly: Annotated[int, Field(ge=0, le=20)]
+    decay: Annotated[float, Field(ge=0, le=5)]
 
 
 class ModelSettings(Frozen):
@@ -174,24 +179,31 @@ class ModelSettings(Frozen):
 
 
 class SamplerSettings(Frozen):
-    """Which sampler, how long, and what the one automatic retry does."""
+    """Which sampler, how long, and what the one automatic retry does.
 
-    name: Literal["nutpie", "numpyro", "pymc"]
+    ``tune`` steps from scratch; ``warm_tune`` from an earlier fit whose metric is taken over. ``laplace`` and ``pathfinder``
+    are quick looks: ``proposals`` draws of an approximation, weighted and resampled.
+    """
+
+    name: Literal["nutpie", "numpyro", "pymc", "laplace", "pathfinder"]
     chains: Annotated[int, Field(ge=2, le=64)]
     tune: Annotated[int, Field(ge=50)]
+    warm_tune: Annotated[int, Field(ge=20)]
     draws: Annotated[int, Field(ge=50)]
     target_accept: Annotated[float, Field(gt=0.5, lt=1)]
     max_depth: Annotated[int, Field(ge=3, le=15)]
     retry_target_accept: Annotated[float, Field(gt=0.5, lt=1)]
+    proposals: Annotated[int, Field(ge=1000)]
 
 
 class GateSettings(Frozen):
-    """When a posterior counts as converged."""
+    """When a posterior counts as converged; ``max_pareto_k`` and ``min_ess`` also judge a quick look."""
 
     max_rhat: Annotated[float, Field(gt=1)]
     min_ess: Positive
     min_ebfmi: Positive
     max_divergences: Annotated[int, Field(ge=0)]
+    max_pareto_k: Positive
 
 
 class MediaSpec(Frozen):
@@ -217,6 +229,8 @@ class Constants(Frozen):
         KPI units (per head) that make 1 inside: the mean absolute KPI.
     kpi_mean, kpi_sd : float
         Mean and standard deviation of the scaled KPI.
+    kpi_center : float
+        Prior mean of the baseline: the mean of the scaled KPI less the share of media that the prior expects.
     geo_scale : tuple of float, (geo,)
         Population over its mean, or each geo's mean KPI over their mean without population; 1 for one geo.
     media_scale : tuple of float, (media,)
@@ -238,6 +252,7 @@ class Constants(Frozen):
 
     kpi_scale: float
     kpi_mean: float
+    kpi_center: float
     kpi_sd: float
     geo_scale: tuple[float, ...]
     media_scale: tuple[float, ...]

@@ -18,7 +18,13 @@ from mmx.mmm.design import build
 from mmx.mmm.structure import Structure
 from mmx.spec import Spec
 
-SHAPES = {"geometric": ("alpha",), "delayed": ("alpha", "theta"), "hill": ("half_saturation", "slope"), "logistic": ("lam",)}
+SHAPES = {
+    "geometric": ("alpha",),
+    "two_stage": ("alpha", "stage"),
+    "delayed": ("alpha", "theta"),
+    "hill": ("half_saturation", "slope"),
+    "logistic": ("lam",),
+}
 
 
 def distribution(prior: Any) -> Any:
@@ -34,11 +40,14 @@ def distribution(prior: Any) -> Any:
     return stats.lognorm(np.log(prior.q90 / prior.median) / z90, scale=prior.median)
 
 
-def carried(x: np.ndarray, adstock: str, window: int, alpha: float, theta: float = 0.0) -> np.ndarray:
+def carried(x: np.ndarray, adstock: str, window: int, alpha: float, theta: float = 0.0, stage: float = 0.0) -> np.ndarray:
     """Adstock of one series, lag by lag."""
-    lags = np.arange(len(x) if adstock == "geometric" else window)
+    lags = np.arange(window if adstock == "delayed" else len(x))
     if adstock == "geometric":
         weight = (1 - alpha) * alpha**lags
+    elif adstock == "two_stage":
+        second = alpha * stage
+        weight = np.convolve((1 - alpha) * alpha**lags, (1 - second) * second**lags)[: len(x)]
     else:
         weight = alpha ** ((lags - theta * (window - 1)) ** 2)
         weight = weight / weight.sum()
@@ -177,7 +186,8 @@ class Oracle:
         constants = self.spec.constants
         x = exposure(self.spec, self.panel)
         media = np.einsum("tgm,gm->tg", saturated(self.spec, values, x), self.beta(values))
-        y = self.panel.array("kpi").T / (np.array(constants.geo_scale) * constants.kpi_scale) - constants.kpi_mean
+        center = constants.kpi_mean * (1 - self.spec.model.baseline.media_share)
+        y = self.panel.array("kpi").T / (np.array(constants.geo_scale) * constants.kpi_scale) - center
         rms = np.sqrt(constants.kpi_mean**2 + constants.kpi_sd**2)
         return log_marginal(
             (y - media)[self.train],

@@ -164,13 +164,6 @@ def test_reserved_keys_are_refused_with_a_sentence(path: str) -> None:
     assert "unknown key" not in text
 
 
-@pytest.mark.parametrize("name", ["pathfinder", "laplace"])
-def test_reserved_samplers_are_refused_with_a_sentence(name: str) -> None:
-    text = refusal(overrides=[f"sampler.name={name}"])
-    assert text.count("sampler.name") == 1
-    assert f"{name!r} is reserved for a later version" in text
-
-
 def test_all_problems_are_listed_at_once() -> None:
     text = refusal({"seed": -1, "sampler": {"chain": 3}, "rules": {}, "data": {"controls": "price"}})
     for number, place in enumerate(("rules", "seed", "data.controls", "sampler.chain"), 1):
@@ -263,7 +256,7 @@ def test_a_channel_overrides_the_model() -> None:
         BASE, {"data": {"channels": {"tv": {"adstock": "delayed"}, "radio": {"spend": "r", "saturation": "logistic"}}}}
     )
     spec = mmx.read_config(settings).spec
-    assert (spec.channels["tv"].adstock, spec.channels["radio"].adstock) == ("delayed", "geometric")
+    assert (spec.channels["tv"].adstock, spec.channels["radio"].adstock) == ("delayed", "two_stage")
     assert (spec.channels["tv"].saturation, spec.channels["radio"].saturation) == ("hill", "logistic")
     assert not spec.channels["tv"].own_prior
     assert spec.constants is None

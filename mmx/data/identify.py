@@ -16,7 +16,7 @@ from mmx.data.rows import Rows, refuse_spellings
 from mmx.schema import EventColumn
 from mmx.spec import MediaSpec
 
-SHAPES = {"geometric": 1, "delayed": 2, "hill": 2, "logistic": 1}
+SHAPES = {"geometric": 1, "two_stage": 2, "delayed": 2, "hill": 2, "logistic": 1}
 
 
 def check_identified(rows: Rows, grid: Grid | None, config: Config, dropped: Collection[str], findings: Findings) -> None:

@@ -242,8 +242,8 @@ def _delimiter(path: Path, header: list[str], text: str) -> None:
 
 
 def _parquet(path: Path, content: bytes, digest: str) -> Table:
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
         table = pq.read_table(pa.BufferReader(content))

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mmx.infer.diagnostics import rhat_and_ess
 from mmx.infer.target import Draws
 from mmx.spec import GateSettings
 
@@ -31,6 +32,9 @@ class Gate:
     max_rhat, min_ess_bulk, min_ess_tail, min_ebfmi : float
     divergences, reached_max_depth : int
         Number of draws.
+    pareto_k : float or None
+        Of a quick look, whose draws are independent: R-hat and E-BFMI are NaN then, and the effective sample sizes are that of
+        the importance weights. None for NUTS.
     """
 
     passed: bool
@@ -41,15 +45,24 @@ class Gate:
     min_ebfmi: float
     divergences: int
     reached_max_depth: int
+    pareto_k: float | None = None
 
     @property
     def min_ess(self) -> float:
         """Smaller of the smallest bulk and tail effective sample sizes."""
         return min(self.min_ess_bulk, self.min_ess_tail)
 
+    @property
+    def only_divergences(self) -> bool:
+        """Whether divergent draws are the one thing that failed: smaller steps may help."""
+        return len(self.reasons) == 1 and self.reasons[0].endswith("allowed") and self.divergences > 0
+
     def as_mapping(self) -> dict[str, Any]:
         """Return plain numbers for JSON."""
         return {**asdict(self), "reasons": list(self.reasons)}
+
+
+UNJUDGED = Gate(False, (), np.nan, np.nan, np.nan, np.nan, 0, 0)
 
 
 def summarise(values: Mapping[str, Floats]) -> pd.DataFrame:
@@ -65,25 +78,14 @@ def summarise(values: Mapping[str, Floats]) -> pd.DataFrame:
         ``name, mean, sd, q05, q95, rhat, ess_bulk, ess_tail``. A quantity that never moves has R-hat 1 by convention
         only if it is constant by construction, hence such quantities are not for this table.
     """
-    from arviz_stats.base.array import array_stats
-
     names = list(values)
-    stacked = np.stack([np.asarray(values[n], dtype=float) for n in names], axis=-1)
-    usable = np.where(np.isfinite(stacked).all(axis=(0, 1)), 1.0, np.nan)  # Ranks would hide an infinite value.
-    with np.errstate(invalid="ignore", divide="ignore"):  # Values that are stuck or not finite: the gate says so.
-        q05, q95 = np.quantile(stacked, [0.05, 0.95], axis=(0, 1))
-        return pd.DataFrame(
-            {
-                "name": names,
-                "mean": stacked.mean(axis=(0, 1)),
-                "sd": stacked.std(axis=(0, 1), ddof=1),
-                "q05": q05,
-                "q95": q95,
-                "rhat": usable * array_stats.rhat(stacked, chain_axis=0, draw_axis=1),
-                "ess_bulk": usable * array_stats.ess(stacked, chain_axis=0, draw_axis=1, method="bulk"),
-                "ess_tail": usable * array_stats.ess(stacked, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95)),
-            }
-        )
+    stacked = np.stack([np.asarray(values[n], dtype=float) for n in names])
+    flat = stacked.reshape(len(names), -1)
+    rhat, ess_bulk, ess_tail = rhat_and_ess(stacked)
+    with np.errstate(invalid="ignore"):  # Values that are not finite: the gate says so.
+        q05, q95 = np.quantile(flat, [0.05, 0.95], axis=1)
+        moments = {"mean": flat.mean(axis=1), "sd": flat.std(axis=1, ddof=1), "q05": q05, "q95": q95}
+    return pd.DataFrame({"name": names, **moments, "rhat": rhat, "ess_bulk": ess_bulk, "ess_tail": ess_tail})
 
 
 def judge(table: pd.DataFrame, draws: Draws, settings: GateSettings) -> Gate:
@@ -134,6 +136,27 @@ def judge(table: pd.DataFrame, draws: Draws, settings: GateSettings) -> Gate:
         divergences=divergences,
         reached_max_depth=int(draws.stats["reached_max_depth"].sum()),
     )
+
+
+def judge_quick_look(draws: Draws, settings: GateSettings) -> Gate:
+    """Judge an approximation that was corrected by importance sampling.
+
+    Returns
+    -------
+    Gate
+        Passed where the Pareto shape of the weights and their effective number are good enough: then the draws stand for the
+        posterior. A shape or a draw that is not finite fails.
+    """
+    assert draws.importance is not None
+    shape, ess = draws.importance.pareto_k, draws.importance.ess
+    reasons = []
+    if not shape <= settings.max_pareto_k:
+        reasons.append(f"Pareto k {shape:.2f} is above {settings.max_pareto_k:g}")
+    if not ess >= settings.min_ess:
+        reasons.append(f"the importance weights are worth {ess:.4g} draws, below {settings.min_ess:g}")
+    if not (np.isfinite(draws.q).all() and np.isfinite(draws.stats["lp"]).all()):
+        reasons.append("there are draws that are not finite")
+    return Gate(not reasons, tuple(reasons), np.nan, ess, ess, np.nan, 0, 0, pareto_k=shape)
 
 
 def _ebfmi(energy: npt.NDArray[Any]) -> float:

@@ -6,15 +6,17 @@ import time
 
 import numpy as np
 
+from mmx.infer.starts import Starts
 from mmx.infer.target import Draws, Progress, Target, from_sites, initial_point, tree_depth
-from mmx.jax_setup import jax, jnp
+from mmx.jax_setup import jax, jnp, load_jax
 from mmx.spec import SamplerSettings
 
 
 def sample(
-    target: Target, settings: SamplerSettings, *, seed: int, start: Draws | None, cores: int, progress: Progress | None
+    target: Target, settings: SamplerSettings, *, seed: int, start: Starts | None, cores: int, progress: Progress | None
 ) -> Draws:
     """Sample with NumPyro; see ``mmx.infer.sample``. NumPyro reports no progress from inside its program."""
+    load_jax()
     from numpyro.infer import MCMC, NUTS
 
     if target.numpyro_model is None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mmx.infer import nutpie_native
+from mmx.infer.starts import Starts
 from mmx.infer.target import Draws, Floats, Progress, Target, initial_point, tree_depth
 from mmx.jax_setup import jax
 from mmx.spec import SamplerSettings
@@ -36,16 +38,47 @@ def through_jax(target: Target) -> Callable[[Floats], tuple[float, Floats]]:
 
 
 def sample(
-    target: Target, settings: SamplerSettings, *, seed: int, start: Draws | None, cores: int, progress: Progress | None
+    target: Target, settings: SamplerSettings, *, seed: int, start: Starts | None, cores: int, progress: Progress | None
 ) -> Draws:
     """Sample with nutpie; see ``mmx.infer.sample``."""
-    import nutpie
-    from nutpie.compiled_pyfunc import from_pyfunc
-
     began = time.perf_counter()
+    native = target.native() if target.native is not None and nutpie_native.available() else None
+    gradient = None if native is not None else _gradient(target)
+    compiled_after = time.perf_counter() - began
+    began = time.perf_counter()
+    if native is not None:
+        q, stats = nutpie_native.run(native, target.dim, settings, seed=seed, start=start, cores=cores, progress=progress)
+    else:
+        q, stats = _public(gradient, target.dim, settings, seed=seed, start=start, cores=cores, progress=progress)
+    return Draws(
+        q=q,
+        stats=_statistics(stats),
+        seconds={"compile": compiled_after, "sample": time.perf_counter() - began},
+        sampler="nutpie",
+        settings={**settings.model_dump(), "seed": seed},
+        tune_steps=int(stats["tune_steps"]) if "tune_steps" in stats else None,
+    )
+
+
+def _gradient(target: Target) -> Callable[[Floats], tuple[float, Floats]]:
     gradient = target.compiled() if target.compiled is not None else through_jax(target)
     gradient(np.zeros(target.dim))
-    compiled_after = time.perf_counter() - began
+    return gradient
+
+
+def _public(
+    gradient: Any,
+    dim: int,
+    settings: SamplerSettings,
+    *,
+    seed: int,
+    start: Starts | None,
+    cores: int,
+    progress: Progress | None,
+) -> tuple[Floats, dict[str, Any]]:
+    """Sample through nutpie's public interface: Python is called for every gradient."""
+    import nutpie
+    from nutpie.compiled_pyfunc import from_pyfunc
 
     def make_logp() -> Callable[..., tuple[float, Any]]:
         return lambda q, **_: gradient(q)
@@ -54,15 +87,14 @@ def sample(
         return lambda q, **_: {"q": np.asarray(q, dtype=np.float64)}
 
     model = from_pyfunc(
-        ndim=target.dim,
+        ndim=dim,
         make_logp_fn=make_logp,
         make_expand_fn=make_expand,
         expanded_dtypes=[np.dtype("float64")],
-        expanded_shapes=[(target.dim,)],
+        expanded_shapes=[(dim,)],
         expanded_names=["q"],
-        make_initial_point_fn=lambda chain_seed: initial_point(target.dim, chain_seed, start),
+        make_initial_point_fn=lambda chain_seed: initial_point(dim, chain_seed, start),
     )
-    began = time.perf_counter()
     trace = nutpie.sample(
         model,
         draws=settings.draws,
@@ -73,37 +105,21 @@ def sample(
         target_accept=settings.target_accept,
         maxdepth=settings.max_depth,
         progress_bar=False,
-        progress_callback=_report(progress),
+        progress_callback=nutpie_native.report(progress),
         save_warmup=False,
     )
-    return Draws(
-        q=np.array(trace["posterior"]["q"].values),
-        stats=_statistics(trace["sample_stats"]),
-        seconds={"compile": compiled_after, "sample": time.perf_counter() - began},
-        sampler="nutpie",
-        settings={**settings.model_dump(), "seed": seed},
-    )
+    stats = {name: values.values for name, values in trace["sample_stats"].items()}
+    return np.array(trace["posterior"]["q"].values), stats
 
 
-def _statistics(stats: Any) -> dict[str, np.ndarray]:
+def _statistics(stats: dict[str, Any]) -> dict[str, np.ndarray]:
     """Put nutpie's sampling statistics into the common vocabulary."""
     return {
-        "lp": np.array(stats["logp"].values),
-        "acceptance_rate": np.array(stats["mean_tree_accept"].values),
-        "diverging": np.array(stats["diverging"].values, dtype=bool),
-        "energy": np.array(stats["energy"].values),
-        "n_steps": np.array(stats["n_steps"].values, dtype=np.int64),
-        "tree_depth": tree_depth(stats["n_steps"].values),
-        "reached_max_depth": np.array(stats["maxdepth_reached"].values, dtype=bool),
+        "lp": np.array(stats["logp"]),
+        "acceptance_rate": np.array(stats["mean_tree_accept"]),
+        "diverging": np.array(stats["diverging"], dtype=bool),
+        "energy": np.array(stats["energy"]),
+        "n_steps": np.array(stats["n_steps"], dtype=np.int64),
+        "tree_depth": tree_depth(stats["n_steps"]),
+        "reached_max_depth": np.array(stats["maxdepth_reached"], dtype=bool),
     }
-
-
-def _report(progress: Progress | None) -> Callable[[list[Any]], None] | None:
-    if progress is None:
-        return None
-
-    def report(chains: list[Any]) -> None:
-        done, total = sum(c.finished_draws for c in chains), sum(c.total_draws for c in chains)
-        progress(done, total, sum(c.divergences for c in chains))
-
-    return report

@@ -7,18 +7,21 @@ import warnings
 
 import numpy as np
 
+from mmx.infer.starts import Starts
 from mmx.infer.target import Draws, Progress, Target, from_sites, initial_point, to_sites, tree_depth
+from mmx.jax_setup import load_jax
 from mmx.spec import SamplerSettings
 
 
 def sample(
-    target: Target, settings: SamplerSettings, *, seed: int, start: Draws | None, cores: int, progress: Progress | None
+    target: Target, settings: SamplerSettings, *, seed: int, start: Starts | None, cores: int, progress: Progress | None
 ) -> Draws:
     """Sample with PyMC's own NUTS; see ``mmx.infer.sample``.
 
     Chains run one after another: PyMC's worker processes are forked, which JAX does not survive. PyTensor's compile cache
     is not used, because the same seed gives other draws with a cold than with a warm one: every fit compiles, some seconds.
     """
+    load_jax()
     import pymc as pm
     import pytensor
 

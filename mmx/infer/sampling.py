@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib import import_module
 
+from mmx.infer import starts, whiten
 from mmx.infer.target import Draws, Progress, Target
 from mmx.spec import SamplerSettings
 
@@ -12,7 +14,10 @@ SAMPLERS = {
     "nutpie": "mmx.infer.nutpie_nuts",
     "numpyro": "mmx.infer.numpyro_nuts",
     "pymc": "mmx.infer.pymc_nuts",
+    "laplace": "mmx.infer.laplace",
+    "pathfinder": "mmx.infer.pathfinder",
 }
+WHITENED = ("nutpie",)  # The others sample their own statement of the model, in its own coordinates.
 
 
 def sample(
@@ -34,7 +39,9 @@ def sample(
     seed : int
         Fixes the draws, whatever the number of cores.
     start : Draws, optional
-        An earlier fit: each chain starts from one of its draws, and adapts anew.
+        An earlier fit: each chain starts from another one of its draws, and adapts its step size anew. nutpie takes over
+        the metric as well: it walks in coordinates in which the earlier draws are uncorrelated, and tunes for
+        ``warm_tune`` steps.
     cores : int, optional
         Chains that run side by side; all cores by default.
     progress : callable, optional
@@ -43,18 +50,31 @@ def sample(
     Returns
     -------
     Draws
+        With the settings as used.
 
     Raises
     ------
     ValueError
-        If the earlier fit has another number of parameters.
+        If the earlier fit has another number of parameters, or fewer different draws than there are chains.
     """
-    if start is not None and start.q.shape[-1] != target.dim:  # Here: a sampler's threads would wrap the error.
+    module = import_module(SAMPLERS[settings.name])
+    cores = cores or os.cpu_count() or 1
+    if start is None:
+        plain: Draws = module.sample(target, settings, seed=seed, start=None, cores=cores, progress=progress)
+        return plain
+    if start.q.shape[-1] != target.dim:  # Here: a sampler's threads would wrap the error.
         raise ValueError(
             f"the earlier fit has {start.q.shape[-1]} parameters and this one {target.dim}: it cannot start from there"
         )
-    module = import_module(SAMPLERS[settings.name])
-    draws: Draws = module.sample(
-        target, settings, seed=seed, start=start, cores=cores or os.cpu_count() or 1, progress=progress
-    )
-    return draws
+    points = starts.distinct(start.q, settings.chains, seed)
+    keys = starts.keys(settings.name, seed, settings.chains)
+    if settings.name not in WHITENED:
+        chosen = starts.Starts(points, keys)
+        own: Draws = module.sample(target, settings, seed=seed, start=chosen, cores=cores, progress=progress)
+        return own
+    affine = whiten.of_draws(start.q)
+    settings = settings.model_copy(update={"tune": settings.warm_tune})
+    chosen = starts.Starts(affine.back(points), keys)
+    inside = whiten.whitened(target, affine)
+    draws: Draws = module.sample(inside, settings, seed=seed, start=chosen, cores=cores, progress=progress)
+    return replace(draws, q=affine.forward(draws.q))

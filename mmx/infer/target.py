@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mmx.jax_setup import jax
+from mmx.infer.starts import Starts
+
+if TYPE_CHECKING:
+    from mmx.jax_setup import jax
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int, int], None]  # finished draws, total draws, divergences, over all chains
@@ -33,6 +36,28 @@ class Site:
 
 
 @dataclass(frozen=True)
+class Native:
+    """A compiled log density as C functions, for samplers that call it without Python.
+
+    Attributes
+    ----------
+    density : int
+        Address of ``(dim, position, gradient, log density, table) -> 0, or a positive number where it is not finite``.
+    copy : int
+        Address of ``(dim, size, position, out, table) -> 0``, which keeps a position as it is.
+    table : array of int
+        What both get as their data.
+    owner : object
+        Keeps the memory alive that the table points to.
+    """
+
+    density: int
+    copy: int
+    table: npt.NDArray[np.int64]
+    owner: Any
+
+
+@dataclass(frozen=True)
 class Target:
     """A log density with its data, generic over the model behind it.
 
@@ -51,6 +76,8 @@ class Target:
     compiled : callable or None
         ``compiled()`` returns ``q -> (value, gradient)``, a faster twin of ``log_density`` with the inputs bound that runs
         without holding Python's lock; None where there is none.
+    native : callable or None
+        ``native()`` returns the same twin as C functions; None where there is none.
     sites : tuple of Site
         The named variables that the front ends sample, in the order of the unconstrained vector.
     """
@@ -63,6 +90,23 @@ class Target:
     pymc_model: Callable[[], Any] | None
     compiled: Callable[[], Callable[[Floats], tuple[float, Floats]]] | None
     sites: tuple[Site, ...]
+    native: Callable[[], Native] | None = None
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How well an approximation covers the posterior.
+
+    Attributes
+    ----------
+    pareto_k : float
+        Shape of the importance weights' tail: the draws are usable up to 0.7.
+    ess : float
+        Effective number of independent draws.
+    """
+
+    pareto_k: float
+    ess: float
 
 
 @dataclass(frozen=True)
@@ -80,6 +124,10 @@ class Draws:
     sampler : str
     settings : dict
         Chains, tune, draws, target acceptance, depth, seed, as used.
+    importance : Importance or None
+        Of a quick look, whose draws are independent and whose statistics are ``lp, log_weight``; None for NUTS.
+    tune_steps : int or None
+        Gradients of all chains' tuning; None where the sampler does not count them, and in a fit that was read back.
     """
 
     q: Floats
@@ -87,20 +135,19 @@ class Draws:
     seconds: dict[str, float]
     sampler: str
     settings: dict[str, Any]
+    importance: Importance | None = None
+    tune_steps: int | None = None
 
 
-def initial_point(dim: int, seed: int, start: Draws | None = None) -> Floats:
+def initial_point(dim: int, seed: int, start: Starts | None = None) -> Floats:
     """Starting point of one chain, (dim,).
 
-    Without ``start``, uniform between -1 and 1 around the centre of the priors; with it, a draw of the earlier fit, which
-    has as many parameters.
+    Without ``start``, uniform between -1 and 1 around the centre of the priors; with it, the chain's own draw of the earlier
+    fit, which it asks for by its seed.
     """
-    rng = np.random.default_rng([seed % 2**32, 7])
-    if start is None:
-        return rng.uniform(-1.0, 1.0, size=dim)
-    flat = start.q.reshape(-1, start.q.shape[-1])
-    point: Floats = flat[rng.integers(len(flat))]
-    return point
+    if start is not None:
+        return start.point(seed)
+    return np.random.default_rng([seed % 2**32, 7]).uniform(-1.0, 1.0, size=dim)
 
 
 def tree_depth(steps: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -7,6 +7,8 @@ Cholesky factor of the size of the shared columns. Source: Rasmussen and William
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 from mmx.jax_setup import jax, jnp
@@ -84,7 +86,6 @@ def normal_equations(residual: jax.Array, prior_sd: jax.Array, noise: jax.Array,
     return Normal(jnp.linalg.cholesky(shared), rhs, geo_precision, geo_rhs)
 
 
-@jax.custom_vjp
 def log_marginal(residual: jax.Array, prior_sd: jax.Array, noise: jax.Array, inputs: dict[str, Any]) -> jax.Array:
     """Log density of the KPI with the baseline integrated out, on the scaled KPI, all constants included.
 
@@ -97,7 +98,20 @@ def log_marginal(residual: jax.Array, prior_sd: jax.Array, noise: jax.Array, inp
     inputs : dict
         Data; no gradient flows into them.
     """
-    return _log_marginal(residual, prior_sd, noise, inputs)[0]
+    value: jax.Array = _with_gradient()(residual, prior_sd, noise, inputs)
+    return value
+
+
+@cache
+def _with_gradient() -> Callable[..., jax.Array]:
+    """Join the log density with its closed-form gradient; here, because importing this module does not load JAX."""
+
+    @jax.custom_vjp
+    def value(residual: jax.Array, prior_sd: jax.Array, noise: jax.Array, inputs: dict[str, Any]) -> jax.Array:
+        return _log_marginal(residual, prior_sd, noise, inputs)[0]
+
+    value.defvjp(_log_marginal, _gradient)
+    return value
 
 
 def _log_marginal(
@@ -137,9 +151,6 @@ def _gradient(kept: tuple[Any, ...], cotangent: jax.Array) -> tuple[jax.Array, j
     by_noise = (jnp.sum(weighted * error) + coefficients - inputs["rows_used"]) / noise
     by_sd = (mean**2 + variance) / prior_sd**3 - 1.0 / prior_sd
     return -cotangent * weighted, cotangent * by_sd, cotangent * by_noise, None
-
-
-log_marginal.defvjp(_log_marginal, _gradient)
 
 
 def draw_back(

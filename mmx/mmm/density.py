@@ -16,30 +16,25 @@ from mmx.mmm import collapse
 from mmx.mmm.structure import Block, Structure
 from mmx.response.registry import ADSTOCKS, SATURATIONS
 
-Inputs = dict[str, Any]
-Params = dict[str, jax.Array]
+type Inputs = dict[str, Any]
+type Params = dict[str, jax.Array]
 
 
 def constrain(structure: Structure, q: jax.Array, inputs: Inputs) -> Params:
     """Map an unconstrained vector (dim,) to the named parameters."""
-    return {b.name: _to_value(b, q[structure.slices[b.name]], inputs["prior"][b.name], structure) for b in structure.blocks}
+    prior, lognormal = inputs["prior"], inputs["lognormal"]
+    return {b.name: _to_value(b, q[structure.slices[b.name]], prior[b.name], lognormal) for b in structure.blocks}
 
 
-def _to_value(block: Block, q: jax.Array, prior: jax.Array, structure: Structure) -> jax.Array:
+def _to_value(block: Block, q: jax.Array, prior: jax.Array, lognormal: jax.Array) -> jax.Array:
     if block.kind == "effect":
         linear = prior[0] + prior[1] * q
-        return jnp.where(lognormal_effects(structure), jnp.exp(linear), linear)
+        return jnp.where(lognormal, jnp.exp(linear), linear)
     if block.kind == "lognormal":
         return jnp.exp(prior[0] + prior[1] * q)
     if block.kind == "beta":
         return jax.nn.sigmoid(q)
     return jnp.exp(q) if block.kind == "half_normal" else q
-
-
-def lognormal_effects(structure: Structure) -> np.ndarray:
-    """Which entries of the ``effect`` block are log-normal."""
-    pairs = zip(structure.effect, structure.kind, strict=True)
-    return np.array([family == "lognormal" for family, kind in pairs if kind != "total"])
 
 
 def log_prior(structure: Structure, q: jax.Array, inputs: Inputs) -> jax.Array:
@@ -117,10 +112,7 @@ def coefficients(structure: Structure, params: Params, factors: jax.Array, actin
     array, (media,)
         Effect at full saturation in units of the scaled KPI.
     """
-    effect = effects(structure, params, inputs)
-    direct = np.array([kind == "coefficient" for kind in structure.kind])
-    if direct.all():
-        return effect
+    effect, direct = effects(structure, params, inputs), inputs["direct"]
     per_unit = jnp.einsum("tgm,tg,gm->m", acting, inputs["money_train"], factors)
     return jnp.where(direct, effect, effect * inputs["numerator"] / jnp.where(direct, 1.0, per_unit))
 
@@ -131,22 +123,21 @@ def effects(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
     Media under one prior on their total share it by a logistic-normal split: weights ``exp(d)`` with deviations ``d``
     that sum to zero.
     """
-    own = np.array([kind != "total" for kind in structure.kind])
-    if own.all():
+    if not structure.shared:
         return params["effect"]
-    together = int((~own).sum())
-    deviation = jnp.zeros(together)
-    if together > 1:
+    deviation = jnp.zeros(len(structure.shared))
+    if len(structure.shared) > 1:
         deviation = inputs["split_sd"] * (inputs["split_basis"] @ params["split"])
     shared = params["total"][0] * jax.nn.softmax(deviation)
-    effect = jnp.zeros(structure.media).at[np.flatnonzero(~own)].set(shared)
-    return effect.at[np.flatnonzero(own)].set(params["effect"]) if own.any() else effect
+    effect = jnp.zeros(structure.media).at[np.array(structure.shared)].set(shared)
+    own = np.setdiff1d(np.arange(structure.media), structure.shared)
+    return effect.at[own].set(params["effect"]) if own.size else effect
 
 
 def media_effect(structure: Structure, params: Params, inputs: Inputs) -> tuple[jax.Array, jax.Array]:
     """Effect of all media on the scaled KPI, (time, geo), and the coefficients per geo, (geo, media)."""
     actual = saturated(structure, params, inputs["x"])
-    acting = actual - saturated(structure, params, inputs["x_before"]) if structure.carry_in else actual
+    acting = jax.lax.cond(inputs["carry_in"], lambda: actual - saturated(structure, params, inputs["x_before"]), lambda: actual)
     factors = geo_factors(structure, params, inputs)
     beta = coefficients(structure, params, factors, acting, inputs) * factors
     return jnp.einsum("tgm,gm->tg", actual, beta), beta

@@ -54,7 +54,7 @@ def build(spec: Spec, panel: Panel) -> Design:
     events = panel.array("event").swapaxes(0, 1)
     local = bool((events != events[:, :1]).any())  # A column of the table may name an event in some geos only.
     event_sd = priors.event * constants.kpi_sd
-    parts: list[tuple[str, Floats, float]] = [
+    parts: list[tuple[str, Floats, float | Floats]] = [
         ("treatments", columns[..., :split], priors.treatment * constants.kpi_sd),
         ("controls", columns[..., split:], priors.control * constants.kpi_sd),
         *([("events", events, event_sd)] if local else []),
@@ -63,7 +63,7 @@ def build(spec: Spec, panel: Panel) -> Design:
     if spec.model.trend == "linear":
         trend = ((index - constants.time_center) / constants.time_range)[:, None]
         parts.append(("trend", trend, priors.trend * constants.kpi_sd))
-    parts.append(("season", _season(panel, spec.model.seasonality.yearly), priors.season * constants.kpi_sd))
+    parts.append(("season", _season(panel, spec.model.seasonality.yearly), _season_sd(spec) * constants.kpi_sd))
     if not local:
         parts.append(("events", events[:, 0], event_sd))
     frequency = np.zeros(0)
@@ -77,10 +77,18 @@ def build(spec: Spec, panel: Panel) -> Design:
         if width:
             groups[name] = slice(start, start + width)
             blocks.append(np.broadcast_to(block if block.ndim == 3 else block[:, None, :], (times, geos, width)))
-            sds.append(np.full(width, sd))
+            sds.append(np.broadcast_to(sd, width))
             start += width
     cells = columns.shape[2] + local * events.shape[2] if geos > 1 else 0
     return Design(np.concatenate(blocks, axis=2), np.concatenate(sds), groups, cells, frequency)
+
+
+def _season_sd(spec: Spec) -> Floats:
+    """Prior standard deviations of the season's columns: those of higher harmonics are smaller."""
+    season = spec.model.seasonality
+    pairs = np.tile(np.arange(1.0, season.yearly + 1.0), 2)
+    scale: Floats = spec.model.baseline.season / pairs**season.decay
+    return scale
 
 
 def _season(panel: Panel, pairs: int) -> Floats:

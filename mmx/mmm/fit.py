@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,18 +14,20 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmx.data.panel import Floats, Panel
-from mmx.infer.gate import Gate, judge, summarise
+from mmx.infer.gate import UNJUDGED, Gate, judge, judge_quick_look, summarise
 from mmx.infer.sampling import sample
 from mmx.infer.target import Draws, Progress
-from mmx.mmm.inputs import prepare
-from mmx.mmm.parameters import parameters_of
+from mmx.mmm.inputs import prepare, prior_arrays
+from mmx.mmm.parameters import free_of, parameters_of
 from mmx.mmm.posterior import Posterior
 from mmx.mmm.quantities import Effects, effects, roas_draws, tables
-from mmx.mmm.resolve import resolve
+from mmx.mmm.resolve import media_exposure, resolve
 from mmx.mmm.structure import Structure
 from mmx.mmm.tables import FitTables
 from mmx.mmm.target import build, coordinate_names
 from mmx.spec import SamplerSettings, Spec
+
+NUTS = "nutpie"  # What a quick look falls back to.
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Fit:
         What the fit decided on its own: a retry, a channel without spend.
     seconds : dict of float
         ``compile``, ``sample`` and ``total``.
+    start_sha256 : str or None
+        ``sha256`` of the earlier fit that the chains started from.
     """
 
     posterior: Posterior
@@ -52,6 +57,27 @@ class Fit:
     seed: int
     decisions: tuple[str, ...]
     seconds: dict[str, float]
+    start_sha256: str | None = None
+
+    @property
+    def quick_look(self) -> bool:
+        """Whether the draws are of an approximation, corrected by importance sampling, rather than of NUTS."""
+        return self.draws.importance is not None
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of specification, data, row weights, seed and stored draws: a fit that is read back has the same."""
+        posterior = self.posterior
+        digest = hashlib.sha256(f"{posterior.spec.model_dump_json()} {posterior.panel.sha256} {self.seed}".encode())
+        digest.update(self.weights_sha256.encode())
+        for name in sorted(posterior.params):
+            digest.update(name.encode() + posterior.params[name].astype(np.float32).tobytes())
+        return digest.hexdigest()
+
+    @property
+    def weights_sha256(self) -> str:
+        """Digest of the row weights."""
+        return hashlib.sha256(np.ascontiguousarray(self.posterior.weights, dtype=np.float64).tobytes()).hexdigest()
 
     @property
     def converged(self) -> bool:
@@ -99,11 +125,13 @@ def fit(
     spec : Spec
         Of ``config.spec``; resolved here on the training rows unless it already is.
     seed : int
-        The same panel, specification, seed and machine give the same bytes.
+        The same panel, specification, seed, weights, start and machine give the same bytes.
     weights : array, (time,), optional
-        Row weights; 0 holds a row out. The KPI window by default.
+        Row weights, >= 0; 0 holds a row out. The KPI window by default; rows outside it have no weight in any case.
     start : Fit, optional
-        An earlier fit of the same shape to start the chains from.
+        An earlier fit with the same parameters, such as that of the fold before. Each chain starts from another one of its
+        draws and adapts its step size anew; nutpie takes over its metric and tunes for ``sampler.warm_tune`` steps. The gate
+        is the same; where it fails, and smaller steps do not help against divergences, the retry starts from scratch.
     cores : int, optional
         Chains side by side.
     progress : callable, optional
@@ -115,41 +143,117 @@ def fit(
     -------
     Fit
         Also when the gate failed: look at ``fit.converged`` and ``fit.gate.reasons``.
+
+    Raises
+    ------
+    ValueError
+        If the weights do not fit the panel, the earlier fit has other parameters, or the specification was resolved on rows
+        where a medium acts that does not act in the training rows.
     """
     began = time.perf_counter()
-    row_weights = panel.window.astype(float) if weights is None else np.asarray(weights, dtype=float) * panel.window
+    row_weights = _row_weights(panel, weights)
     resolved = resolve(spec, panel, row_weights > 0)
     structure, inputs, _ = prepare(resolved, panel, row_weights)
     target = build(structure, inputs, panel.names("channel") + panel.names("organic"))
-    decisions = _silent(resolved, panel)
+    earlier = None if start is None else _start(start, target.names)
+    lineage = None if start is None else start.sha256
+    silent = _silent(resolved, panel, row_weights)
 
-    def attempt(settings: SamplerSettings, run_seed: int) -> Fit:
-        draws = sample(target, settings, seed=run_seed, start=start.draws if start else None, cores=cores, progress=progress)
-        posterior = _posterior(resolved, panel, structure, inputs, row_weights, draws, run_seed)
-        blank = Gate(False, (), np.nan, np.nan, np.nan, np.nan, 0, 0)
-        made = Fit(posterior, draws, blank, seed, tuple(decisions), {})
-        return _judged(made)
+    def attempt(settings: SamplerSettings, earlier: Draws | None) -> Fit:
+        draws = sample(target, settings, seed=seed, start=earlier, cores=cores, progress=progress)
+        posterior = _posterior(resolved, panel, structure, inputs, row_weights, draws, seed)
+        return _judged(Fit(posterior, draws, UNJUDGED, seed, (), {}, lineage))
 
-    made = attempt(resolved.sampler, seed)
-    if not made.converged:
-        settings = resolved.sampler.model_copy(
-            update={"target_accept": resolved.sampler.retry_target_accept, "tune": 2 * resolved.sampler.tune}
-        )
-        decisions.append(
-            f"The gate failed ({'; '.join(made.gate.reasons)}): sampled once more with target acceptance "
-            f"{settings.target_accept:g} and {settings.tune} tuning steps."
-        )
+    made, told = _until_converged(attempt, resolved.sampler, earlier, say)
+    seconds = {**made.draws.seconds, "total": time.perf_counter() - began}
+    return replace(made, decisions=(*silent, *told), seconds=seconds)
+
+
+def _until_converged(
+    attempt: Callable[[SamplerSettings, Draws | None], Fit],
+    settings: SamplerSettings,
+    earlier: Draws | None,
+    say: Callable[[str], None] | None,
+) -> tuple[Fit, list[str]]:
+    """Sample, and sample once more where the gate fails; what was decided, in words."""
+    made, told = attempt(settings, earlier), []
+    spent = dict(made.draws.seconds)
+    tried = settings
+    while not made.converged:
+        step = _next_attempt(made, settings, tried, earlier)
+        if step is None:
+            break
+        tried, earlier, how = step
+        what = f"quick look ({made.draws.sampler}) does not describe this posterior" if made.quick_look else "gate failed"
+        told.append(f"The {what} ({'; '.join(made.gate.reasons)}): {how}.")
         if say is not None:
-            say(decisions[-1])
-        first = made.draws.seconds
-        made = attempt(settings, seed)
-        spent = {k: first[k] + made.draws.seconds[k] for k in first}
-        made = replace(made, draws=replace(made.draws, seconds=spent))
-    return replace(made, seconds={**made.draws.seconds, "total": time.perf_counter() - began})
+            say(told[-1])
+        made = attempt(tried, earlier)
+        spent = {k: v + made.draws.seconds[k] for k, v in spent.items()}
+    judged = replace(made, draws=replace(made.draws, seconds=spent))
+    judged.__dict__["effects"] = made.effects
+    return judged, told
+
+
+def _next_attempt(
+    made: Fit, settings: SamplerSettings, tried: SamplerSettings, earlier: Draws | None
+) -> tuple[SamplerSettings, Draws | None, str] | None:
+    """What is tried after a failed gate: NUTS after a quick look, then more careful NUTS from scratch.
+
+    From an earlier fit, divergences alone are no sign of a wrong start: smaller steps come before starting from scratch.
+    """
+    if made.quick_look:
+        return settings.model_copy(update={"name": NUTS}), earlier, f"sampled by NUTS ({NUTS}) instead"
+    careful = {"name": tried.name, "target_accept": settings.retry_target_accept}
+    if earlier is not None and made.gate.only_divergences and tried.target_accept < settings.retry_target_accept:
+        how = f"sampled once more from the earlier fit with target acceptance {settings.retry_target_accept:g}"
+        return settings.model_copy(update=careful), earlier, how
+    last = settings.model_copy(update={**careful, "tune": 2 * settings.tune})
+    if tried == last:
+        return None
+    where = "" if earlier is None else " from scratch"
+    how = f"sampled once more{where} with target acceptance {last.target_accept:g} and {last.tune} tuning steps"
+    return last, None, how
+
+
+def _row_weights(panel: Panel, weights: npt.NDArray[np.float64] | None) -> Floats:
+    """Row weights of the training rows, (time,)."""
+    if weights is None:
+        return panel.window.astype(float)
+    given = np.asarray(weights, dtype=float)
+    if given.shape != panel.window.shape:
+        raise ValueError(
+            f"weights has shape {given.shape}: give one weight per period of the panel, {panel.window.shape}, "
+            "those before the KPI window included"
+        )
+    if not (np.isfinite(given).all() and (given >= 0).all()):
+        row = int(np.flatnonzero(~(np.isfinite(given) & (given >= 0)))[0])
+        raise ValueError(f"weights[{row}] is {given[row]:g}: a weight is a number of 0 (held out) or above")
+    used: Floats = given * panel.window
+    if not used.any():
+        raise ValueError("all rows of the KPI window have weight 0: at least one must be used")
+    return used
+
+
+def _start(start: Fit, names: tuple[str, ...]) -> Draws:
+    """Draws of an earlier fit as they are stored, so that one read back from its file starts the same chains."""
+    posterior = start.posterior
+    theirs = coordinate_names(posterior.structure, posterior.media)
+    if theirs != names:
+        if len(theirs) != len(names):
+            difference = f"it has {len(theirs)} parameters and this one {len(names)}"
+        else:
+            difference = next(f"it has {a} where this one has {b}" for a, b in zip(theirs, names, strict=True) if a != b)
+        raise ValueError(f"the earlier fit has another shape ({difference}): it cannot start this one")
+    stored = free_of(posterior.structure, {"prior": prior_arrays(posterior.spec, posterior.structure)}, posterior.params)
+    return replace(start.draws, q=posterior.split_chains(stored))
 
 
 def _judged(made: Fit) -> Fit:
-    verdict = judge(_quantities(made), made.draws, made.spec.gate)
+    if made.quick_look:
+        verdict = judge_quick_look(made.draws, made.spec.gate)
+    else:
+        verdict = judge(_quantities(made), made.draws, made.spec.gate)
     judged = replace(made, gate=verdict)
     judged.__dict__["effects"] = made.effects
     return judged
@@ -169,12 +273,23 @@ def diagnose(made: Fit) -> pd.DataFrame:
     names = coordinate_names(posterior.structure, posterior.media)
     columns = np.concatenate([posterior.params[b.name] for b in posterior.structure.blocks], axis=1)
     values = {name: posterior.split_chains(columns[:, i]) for i, name in enumerate(names)}
-    return summarise({**values, "log density": made.draws.stats["lp"]})
+    table = summarise({**values, "log density": made.draws.stats["lp"]})
+    if made.quick_look:  # Independent draws: these say nothing about them.
+        table[["rhat", "ess_bulk", "ess_tail"]] = np.nan
+    return table
 
 
-def _silent(spec: Spec, panel: Panel) -> list[str]:
+def _silent(spec: Spec, panel: Panel, weights: Floats) -> list[str]:
+    """Media that do not act in the training rows, in words."""
     assert spec.constants is not None
     media = [*spec.channels.items(), *spec.organic.items()]
+    acts = (media_exposure(panel)[:, weights > 0] > 0).any(axis=(0, 1))
+    for (name, _), kind, active in zip(media, spec.constants.kind, acts, strict=True):
+        if kind != "coefficient" and not active:
+            raise ValueError(
+                f"{name} has no exposure in the training rows, but the specification was resolved on rows where it has: "
+                "give the specification without its constants (constants=None) to resolve it on the training rows"
+            )
     return [
         f"{name} has no exposure in the training rows: its effect takes the coefficient prior model.silent_prior."
         for (name, medium), kind in zip(media, spec.constants.kind, strict=True)

@@ -52,7 +52,7 @@ def prepare(
         carry_in=bool(before[: int(np.flatnonzero(row_weights)[-1]) + 1].any()),
     )
     size = np.array(constants.geo_scale) * constants.kpi_scale
-    y = panel.array("kpi").T / size - constants.kpi_mean
+    y = panel.array("kpi").T / size - constants.kpi_center
     money = money_per_unit(panel, constants)
     wz = design.z * w[..., None]
     spend = np.concatenate([panel.array("spend"), panel.array("organic")], axis=2).swapaxes(0, 1)
@@ -73,10 +73,14 @@ def prepare(
         "frequency": design.frequency,
         "geo_intercept_sd": spec.model.baseline.geo_intercept * float(np.hypot(constants.kpi_mean, constants.kpi_sd)),
         "numerator": np.array(constants.numerator),
+        "direct": np.array([kind == "coefficient" for kind in constants.kind]),
+        "lognormal": structure.lognormal,
+        "carry_in": np.array(structure.carry_in),
         "split_sd": spec.model.split_sd,
         "split_basis": zero_sum_bases(np.ones((max(constants.kind.count("total"), 1), 1)))[0],
-        "geo_basis": zero_sum_bases(np.where(train[..., None], spend, 0.0).sum(axis=0)),
-        "prior": _prior_arrays(spec, structure),
+        "geo_basis": zero_sum_bases(trained_spend := np.where(train[..., None], spend, 0.0).sum(axis=0)),
+        "geo_mirror": mirrors(trained_spend),
+        "prior": prior_arrays(spec, structure),
     }
     return structure, inputs, design
 
@@ -105,18 +109,22 @@ def zero_sum_bases(size: Floats) -> Floats:
     -------
     array, (media, geo, geo - 1)
     """
-    geos, media = size.shape
-    bases = np.zeros((media, geos, max(geos - 1, 0)))
-    for m in range(media):
-        weight = size[:, m] if size[:, m].sum() > 0 else np.ones(geos)
-        # A Householder reflection sends the first axis to the weights; its other columns span their complement.
-        unit = weight / np.linalg.norm(weight)
-        v = unit + np.eye(geos)[0] * (1.0 if unit[0] >= 0 else -1.0)
-        bases[m] = (np.eye(geos) - 2 * np.outer(v, v) / (v @ v))[:, 1:]
+    # A Householder reflection sends the first axis to the weights; its other columns span their complement.
+    axes = mirrors(size)
+    bases: Floats = (np.eye(len(size)) - axes[:, :, None] * axes[:, None, :])[:, :, 1:]
     return bases
 
 
-def _prior_arrays(spec: Spec, structure: Structure) -> dict[str, Floats]:
+def mirrors(size: Floats) -> Floats:
+    """Axes ``a`` of the reflections ``I - a a'`` behind ``zero_sum_bases``, (media, geo); ``a'a`` is 2."""
+    weight = np.where(size.sum(axis=0) > 0, size, 1.0).T
+    unit = weight / np.linalg.norm(weight, axis=1, keepdims=True)
+    unit[:, 0] += np.where(unit[:, 0] >= 0, 1.0, -1.0)
+    axes: Floats = unit * np.sqrt(2.0) / np.linalg.norm(unit, axis=1, keepdims=True)
+    return axes
+
+
+def prior_arrays(spec: Spec, structure: Structure) -> dict[str, Floats]:
     """Two numbers per parameter: location and scale, the two shapes of a beta, or the scale of a half-normal."""
     media = [*spec.channels.values(), *spec.organic.values()]
     constants, priors = spec.constants, spec.model.baseline

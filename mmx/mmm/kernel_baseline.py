@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from mmx.mmm.kernel_math import exp, log
 from mmx.mmm.kernel_options import OPTIONS
 
 
@@ -16,129 +17,222 @@ def drift_scale(value, special, prior_sd, frequency):  # type: ignore[no-untyped
         return sd
     fixed = sd.size - frequency.size
     decay = 5.0 / value[special[2]] ** 2
+    height = np.log(value[special[1]]) + 0.5 * (np.log(16.0 / 3.0) + 2.5 * np.log(decay))
     for j in range(frequency.size):
-        log_density = np.log(16.0 / 3.0) + 2.5 * np.log(decay) - 3.0 * np.log(decay + frequency[j] ** 2)
-        sd[fixed + j] = value[special[1]] * np.exp(0.5 * log_density)
+        sd[fixed + j] = exp(height - 1.5 * log(decay + frequency[j] ** 2))
     return sd
 
 
 @njit(**OPTIONS)
-def _project(weighted, z_cell, z_time):  # type: ignore[no-untyped-def]
+def drift_back(value, special, by_sd, prior_sd, frequency, by_value):  # type: ignore[no-untyped-def]
+    """Carry the gradient of the drift's scales to its standard deviation and length."""
+    if special[1] < 0:
+        return
+    fixed = prior_sd.size - frequency.size
+    length = value[special[2]]
+    decay = 5.0 / length**2
+    for j in range(frequency.size):
+        by_log = by_sd[fixed + j] * prior_sd[fixed + j]
+        by_value[special[1]] += by_log / value[special[1]]
+        by_decay = 0.5 * (2.5 / decay - 3.0 / (decay + frequency[j] ** 2))
+        by_value[special[2]] += by_log * by_decay * (-2.0 * decay / length)
+
+
+@njit(**OPTIONS)
+def _project(weighted, geos, z_cell, z_time):  # type: ignore[no-untyped-def]
     """Design transposed times cells."""
-    times, geos = weighted.shape
-    cells, rest = z_cell.shape[2], z_time.shape[1]
+    cells, rest = z_cell.shape[0], z_time.shape[1]
     out = np.zeros(cells + rest)
-    for t in range(times):
+    for p in range(cells):
+        column = z_cell[p]
         total = 0.0
-        for g in range(geos):
-            total += weighted[t, g]
-            for p in range(cells):
-                out[p] += z_cell[t, g, p] * weighted[t, g]
+        for i in range(weighted.size):
+            total += column[i] * weighted[i]
+        out[p] = total
+    steady = out[cells:]
+    for t in range(z_time.shape[0]):
+        total = 0.0
+        for g in range(t * geos, (t + 1) * geos):
+            total += weighted[g]
+        row = z_time[t]
         for p in range(rest):
-            out[cells + p] += z_time[t, p] * total
+            steady[p] += row[p] * total
     return out
 
 
 @njit(**OPTIONS)
-def _factorise(matrix):  # type: ignore[no-untyped-def]
-    """Overwrite a symmetric matrix by its upper Cholesky factor and return the inverse of the lower one."""
-    n = matrix.shape[0]
-    for k in range(n):
-        pivot = np.sqrt(matrix[k, k])
-        for j in range(k, n):
-            matrix[k, j] /= pivot
-        for i in range(k + 1, n):
-            scale = matrix[k, i]
-            for j in range(i, n):
-                matrix[i, j] -= scale * matrix[k, j]
-    inverse = np.zeros((n, n))
+def _factorise(matrix, both):  # type: ignore[no-untyped-def]
+    """Fill ``both`` (n, 2 wide): the upper Cholesky factor of a matrix (n, n), and beside it the inverse of the lower one.
+
+    Row by row, four earlier rows at a time; the columns that a row touches lie side by side. ``wide`` is a multiple of eight.
+    """
+    n, wide = matrix.shape[0], both.shape[1] // 2
     for i in range(n):
-        inverse[i, i] = 1.0
-        for k in range(i):
-            scale = matrix[k, i]
-            for j in range(k + 1):
-                inverse[i, j] -= scale * inverse[k, j]
-        for j in range(i + 1):
-            inverse[i, j] /= matrix[i, i]
-    return inverse
+        whole = both[i]
+        for j in range(whole.size):
+            whole[j] = 0.0
+        start = i - i % 8
+        row = both[i, start : wide + start + 8]
+        for j in range(start, n):
+            row[j - start] = matrix[i, j]
+        row[wide - start + i] = 1.0
+        k = 0
+        while k + 3 < i:
+            a, b, c, d = both[k, i], both[k + 1, i], both[k + 2, i], both[k + 3, i]
+            r0, r1 = both[k, start : wide + start + 8], both[k + 1, start : wide + start + 8]
+            r2, r3 = both[k + 2, start : wide + start + 8], both[k + 3, start : wide + start + 8]
+            for j in range(row.size):
+                row[j] -= a * r0[j] + b * r1[j] + c * r2[j] + d * r3[j]
+            k += 4
+        while k < i:
+            a, r0 = both[k, i], both[k, start : wide + start + 8]
+            for j in range(row.size):
+                row[j] -= a * r0[j]
+            k += 1
+        scale = 1.0 / np.sqrt(row[i - start])
+        for j in range(row.size):
+            row[j] *= scale
 
 
 @njit(**OPTIONS)
-def collapsed(residual, sd, noise, w, z_cell, z_time, zz, z_geo, w_geo, geo_sd, rows_used, log_weight):  # type: ignore[no-untyped-def]
-    """Log marginal density and its gradients by prediction (time, geo), prior scales (column,) and noise."""
-    times, geos = residual.shape
+def collapsed(residual, geos, sd, noise, a, cotangent):  # type: ignore[no-untyped-def]
+    """Log marginal density of the residual (cell,) and its gradients.
+
+    Fills the gradient by prediction (cell,); returns the value and the gradients by prior scales (column,) and noise.
+    """
     n = sd.size
     precision = 1.0 / noise**2
-    weighted = w * residual * precision
-    square = (weighted * residual).sum()
-    matrix = zz * precision
-    rhs = _project(weighted, z_cell, z_time)
-    log_det = 0.0
-    for j in range(n):
-        matrix[j, j] += sd[j] ** -2.0
-        log_det += 2.0 * np.log(sd[j])
-    geo_precision, geo_rhs = np.ones(geos), np.zeros(geos)
-    cross = z_geo * precision
-    if geos > 1:
-        for g in range(geos):
-            geo_precision[g] = precision * w_geo[g] + geo_sd**-2.0
-            for t in range(times):
-                geo_rhs[g] += weighted[t, g]
-            square -= geo_rhs[g] ** 2 / geo_precision[g]
-            log_det += np.log(geo_precision[g]) + 2.0 * np.log(geo_sd)
-            for i in range(n):
-                scale = cross[g, i] / geo_precision[g]
-                rhs[i] -= scale * geo_rhs[g]
-                for j in range(n):
-                    matrix[i, j] -= scale * cross[g, j]
-    inverse = _factorise(matrix)
-    mean, variance = np.zeros(n), np.zeros(n)
+    square = 0.0
+    for i in range(residual.size):
+        cotangent[i] = a.w[i] * residual[i] * precision
+    for i in range(residual.size):
+        square += cotangent[i] * residual[i]
+    matrix, wide = np.empty((n, n)), n + (-n) % 8
+    both, by_prior = np.empty((n, 2 * wide)), np.empty(n)
     for i in range(n):
+        by_prior[i] = 1.0 / (sd[i] * sd[i])
+    for i in range(n):
+        row, source = matrix[i], a.zz[i]
+        for j in range(n):
+            row[j] = precision * source[j]
+        row[i] += by_prior[i]
+    rhs = _project(cotangent, geos, a.z_cell, a.z_time)
+    geo_precision, geo_rhs = np.ones(geos), np.zeros(geos)
+    log_det = 0.0
+    if geos > 1:
+        square, log_det = _geos_out(cotangent, precision, a, geo_precision, geo_rhs, matrix, rhs, square)
+    _factorise(matrix, both)
+    inverse = both[:, wide:]
+    mean, variance = np.zeros(wide), np.zeros(wide)
+    product = 1.0
+    for i in range(n):
+        row = inverse[i, : i + 8 - i % 8]
         half = 0.0
         for j in range(i + 1):
-            half += inverse[i, j] * rhs[j]
+            half += row[j] * rhs[j]
         square -= half * half
-        log_det += 2.0 * np.log(matrix[i, i])
-        for j in range(i + 1):
-            mean[j] += inverse[i, j] * half
-            variance[j] += inverse[i, j] ** 2
-    log_det += rows_used * (np.log(2.0 * np.pi) + 2.0 * np.log(noise)) - log_weight
-    cotangent, by_noise = _errors(
-        residual, mean, variance, inverse, sd, noise, cross, geo_precision, geo_rhs, w, z_cell, z_time, geo_sd, rows_used
-    )
-    by_sd = (mean**2 + variance) / sd**3 - 1.0 / sd
-    return -0.5 * (square + log_det), cotangent, by_sd, by_noise
+        for j in range(row.size):
+            mean[j] += row[j] * half
+            variance[j] += row[j] * row[j]
+        product *= both[i, i] * sd[i]
+        if i % 4 == 3 or i == n - 1:  # A logarithm of a few factors at a time cannot overflow.
+            log_det += 2.0 * log(product)
+            product = 1.0
+    log_det += a.rows_used * (np.log(2.0 * np.pi) + 2.0 * np.log(noise)) - a.log_weight
+    coefficients = float(n)
+    by_sd = np.empty(n)
+    for j in range(n):
+        coefficients -= variance[j] * by_prior[j]
+        by_sd[j] = ((mean[j] * mean[j] + variance[j]) * by_prior[j] - 1.0) / sd[j]
+    geo_mean = np.zeros(geos)
+    if geos > 1:
+        coefficients += _geos_back(precision, a, geo_precision, geo_rhs, inverse, mean, geo_mean)
+    fitted = _errors(residual, geos, precision, mean[:n], geo_mean, a, cotangent)
+    by_noise = (fitted + coefficients - a.rows_used) / noise
+    return -0.5 * (square + log_det), by_sd, by_noise
 
 
 @njit(**OPTIONS)
-def _errors(residual, mean, variance, inverse, sd, noise, cross, geo_precision, geo_rhs, w, z_cell, z_time, geo_sd, rows_used):  # type: ignore[no-untyped-def]
-    """Gradient by prediction, the weighted error of the fitted baseline, and by noise."""
-    times, geos = residual.shape
-    n, cells = sd.size, z_cell.shape[2]
-    coefficients = n - (variance / sd**2).sum()
-    geo_mean = np.zeros(geos)
-    if geos > 1:
+def _geos_out(weighted, precision, a, geo_precision, geo_rhs, matrix, rhs, square):  # type: ignore[no-untyped-def]
+    """Eliminate the geos' intercepts from the normal equations; return the square and the log determinant so far."""
+    geos, n = geo_rhs.size, rhs.size
+    for t in range(weighted.size // geos):
+        row = weighted[t * geos : (t + 1) * geos]
         for g in range(geos):
-            along, spread = 0.0, 0.0
-            for i in range(n):
-                along += cross[g, i] * mean[i]
-                part = 0.0
-                for j in range(i + 1):
-                    part += inverse[i, j] * cross[g, j]
-                spread += part * part
-            geo_mean[g] = (geo_rhs[g] - along) / geo_precision[g]
-            geo_variance = 1.0 / geo_precision[g] + spread / geo_precision[g] ** 2
-            coefficients += 1.0 - geo_variance / geo_sd**2
-    cotangent = np.empty((times, geos))
+            geo_rhs[g] += row[g]
+    log_det = 0.0
+    for g in range(geos):
+        geo_precision[g] = precision * a.w_geo[g] + a.geo_intercept_sd**-2.0
+        square -= geo_rhs[g] ** 2 / geo_precision[g]
+        log_det += log(geo_precision[g] * a.geo_intercept_sd**2)
+        scale = precision / geo_precision[g] * geo_rhs[g]
+        row = a.z_geo[g]
+        for i in range(n):
+            rhs[i] -= scale * row[i]
+    for k in range(a.class_first.size):
+        scale = precision**2 / geo_precision[a.class_first[k]]
+        for i in range(n):
+            row, source = matrix[i], a.class_cross[k, i]
+            for j in range(n):
+                row[j] -= scale * source[j]
+    return square, log_det
+
+
+@njit(**OPTIONS)
+def _geos_back(precision, a, geo_precision, geo_rhs, inverse, mean, geo_mean):  # type: ignore[no-untyped-def]
+    """Fill the geos' posterior mean intercepts; return how many coefficients they are worth."""
+    geos, n = geo_rhs.size, a.zz.shape[0]
+    for g in range(geos):
+        row = a.z_geo[g]
+        along = 0.0
+        for i in range(n):
+            along += row[i] * mean[i]
+        geo_mean[g] = (geo_rhs[g] - precision * along) / geo_precision[g]
+    worth = float(geos)
+    by_prior = a.geo_intercept_sd**-2.0
+    covariance = np.zeros((n, n))  # Lower half, the off-diagonal counted twice.
+    for k in range(n):
+        row = inverse[k]
+        for i in range(k + 1):
+            scale = row[i]
+            target = covariance[i]
+            for j in range(i + 1):
+                target[j] += scale * row[j]
+    for k in range(a.class_first.size):
+        first = a.class_first[k]
+        spread = 0.0
+        for i in range(n):
+            row, source = covariance[i], a.class_cross[k, i]
+            along = 0.0
+            for j in range(i):
+                along += row[j] * source[j]
+            spread += 2.0 * along + row[i] * source[i]
+        ratio = precision / geo_precision[first]
+        worth -= by_prior * (a.class_size[k] / geo_precision[first] + ratio * ratio * spread)
+    return worth
+
+
+@njit(**OPTIONS)
+def _errors(residual, geos, precision, mean, geo_mean, a, cotangent):  # type: ignore[no-untyped-def]
+    """Fill the weighted error of the fitted baseline (cell,); return its weighted sum of squares."""
+    cells = a.z_cell.shape[0]
+    steady = mean[cells:]
+    for t in range(residual.size // geos):
+        row = a.z_time[t]
+        level = 0.0
+        for p in range(steady.size):
+            level += row[p] * steady[p]
+        out, source = cotangent[t * geos : (t + 1) * geos], residual[t * geos : (t + 1) * geos]
+        for g in range(geos):
+            out[g] = source[g] - level - geo_mean[g]
+    for p in range(cells):
+        column = a.z_cell[p]
+        scale = mean[p]
+        for i in range(residual.size):
+            cotangent[i] -= scale * column[i]
     square = 0.0
-    for t in range(times):
-        steady = 0.0
-        for p in range(n - cells):
-            steady += z_time[t, p] * mean[cells + p]
-        for g in range(geos):
-            error = residual[t, g] - steady - geo_mean[g]
-            for p in range(cells):
-                error -= z_cell[t, g, p] * mean[p]
-            cotangent[t, g] = w[t, g] * error / noise**2
-            square += cotangent[t, g] * error
-    return cotangent, (square + coefficients - rows_used) / noise
+    for i in range(residual.size):
+        error = cotangent[i]
+        cotangent[i] = a.w[i] * error * precision
+        square += cotangent[i] * error
+    return square

@@ -1,28 +1,86 @@
-"""Adstock and saturation of one medium with their tangents, for the compiled kernel. Equations: ``mmx.response``."""
+"""Adstock and saturation of one medium with their tangents, for the compiled kernel. Equations: ``mmx.response``.
+
+Arrays are cells in the order time, geo. Loops run over all cells with the medium's parameters as scalars, and touch few arrays
+at a time, so that the compiler takes them in vectors.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
+from mmx.mmm.kernel_math import exp, log
 from mmx.mmm.kernel_options import OPTIONS
 
+SMALLEST = 1e-290  # An adstock below this acts as none.
+
 
 @njit(**OPTIONS)
-def _geometric(x, alpha, u, by_alpha):  # type: ignore[no-untyped-def]
-    times, geos = x.shape
-    for g in range(geos):
+def geometric(x, geos, alpha, u, by_alpha):  # type: ignore[no-untyped-def]
+    """Fill the carryover (cell,) and its derivative by alpha."""
+    if geos == 1:
         now, tangent = 0.0, 0.0
-        for t in range(times):
-            tangent = now - x[t, g] + alpha * tangent
-            now = alpha * now + (1.0 - alpha) * x[t, g]
-            u[t, g] = now
-            by_alpha[t, g] = tangent
+        for t in range(x.size):
+            tangent = now - x[t] + alpha * tangent
+            now = alpha * now + (1.0 - alpha) * x[t]
+            u[t] = now
+            by_alpha[t] = tangent
+        return
+    for g in range(geos):
+        u[g] = (1.0 - alpha) * x[g]
+        by_alpha[g] = -x[g]
+    for t in range(1, x.size // geos):
+        at = t * geos
+        row, before, now = x[at : at + geos], u[at - geos : at], u[at : at + geos]
+        tangent_before, tangent = by_alpha[at - geos : at], by_alpha[at : at + geos]
+        for g in range(geos):
+            now[g] = alpha * before[g] + (1.0 - alpha) * row[g]
+        for g in range(geos):
+            tangent[g] = before[g] - row[g] + alpha * tangent_before[g]
 
 
 @njit(**OPTIONS)
-def _delayed(x, alpha, theta, window, u, by_alpha, by_theta):  # type: ignore[no-untyped-def]
-    times, geos = x.shape
+def two_stage(x, geos, alpha, stage, u, by_alpha, by_stage):  # type: ignore[no-untyped-def]
+    """Fill the carryover (cell,) and its derivatives by alpha and stage."""
+    b = alpha * stage
+    if geos == 1:
+        s, s_alpha, now, now_s, now_b = 0.0, 0.0, 0.0, 0.0, 0.0
+        for t in range(x.size):
+            s_alpha = s - x[t] + alpha * s_alpha
+            s = alpha * s + (1.0 - alpha) * x[t]
+            now_b = now - s + b * now_b
+            now_s = b * now_s + (1.0 - b) * s_alpha
+            now = b * now + (1.0 - b) * s
+            u[t] = now
+            by_alpha[t] = now_s + stage * now_b
+            by_stage[t] = alpha * now_b
+        return
+    state = np.zeros((5, geos))
+    s, s_alpha, now, now_s, now_b = state[0], state[1], state[2], state[3], state[4]
+    for t in range(x.size // geos):
+        at = t * geos
+        row, out, out_alpha, out_stage = (
+            x[at : at + geos],
+            u[at : at + geos],
+            by_alpha[at : at + geos],
+            by_stage[at : at + geos],
+        )
+        for g in range(geos):
+            s_alpha[g] = s[g] - row[g] + alpha * s_alpha[g]
+            s[g] = alpha * s[g] + (1.0 - alpha) * row[g]
+        for g in range(geos):
+            now_b[g] = now[g] - s[g] + b * now_b[g]
+            now_s[g] = b * now_s[g] + (1.0 - b) * s_alpha[g]
+            now[g] = b * now[g] + (1.0 - b) * s[g]
+        for g in range(geos):
+            out[g] = now[g]
+            out_alpha[g] = now_s[g] + stage * now_b[g]
+            out_stage[g] = alpha * now_b[g]
+
+
+@njit(**OPTIONS)
+def delayed(x, geos, alpha, theta, window, u, by_alpha, by_theta):  # type: ignore[no-untyped-def]
+    """Fill the carryover (cell,) and its derivatives by alpha and theta."""
     weight, w_alpha, w_theta = np.empty(window), np.empty(window), np.empty(window)
     log_alpha = np.log(alpha)
     top = -np.inf
@@ -41,67 +99,79 @@ def _delayed(x, alpha, theta, window, u, by_alpha, by_theta):  # type: ignore[no
         w_theta[lag] = -2.0 * distance * (window - 1) * log_alpha
         mean_alpha += weight[lag] * w_alpha[lag]
         mean_theta += weight[lag] * w_theta[lag]
-    for lag in range(window):
-        w_alpha[lag] = weight[lag] * (w_alpha[lag] - mean_alpha)
-        w_theta[lag] = weight[lag] * (w_theta[lag] - mean_theta)
-    for t in range(times):
-        for g in range(geos):
-            now, d_alpha, d_theta = 0.0, 0.0, 0.0
-            for lag in range(min(window, t + 1)):
-                past = x[t - lag, g]
-                now += weight[lag] * past
-                d_alpha += w_alpha[lag] * past
-                d_theta += w_theta[lag] * past
-            u[t, g], by_alpha[t, g], by_theta[t, g] = now, d_alpha, d_theta
+    for i in range(x.size):
+        u[i], by_alpha[i], by_theta[i] = 0.0, 0.0, 0.0
+    for lag in range(min(window, x.size // geos)):
+        a = weight[lag] * (w_alpha[lag] - mean_alpha)
+        b = weight[lag] * (w_theta[lag] - mean_theta)
+        n = x.size - lag * geos
+        late, late_alpha, late_theta = u[lag * geos :], by_alpha[lag * geos :], by_theta[lag * geos :]
+        for i in range(n):
+            late[i] += weight[lag] * x[i]
+        for i in range(n):
+            late_alpha[i] += a * x[i]
+        for i in range(n):
+            late_theta[i] += b * x[i]
 
 
 @njit(**OPTIONS)
-def _saturate(code, first, second, u):  # type: ignore[no-untyped-def]
-    """Return value, and derivatives by ``u`` and by the two shape parameters."""
-    if code == 0:
-        if u <= 0.0:
-            return 0.0, 0.0, 0.0, 0.0
-        log_ratio = np.log(u) - np.log(first)
-        h = 1.0 / (1.0 + np.exp(-second * log_ratio))
-        steep = h * (1.0 - h)
-        return h, steep * second / u, -steep * second / first, steep * log_ratio
-    h = np.tanh(0.5 * first * u)
-    steep = 0.5 * (1.0 - h * h)
-    return h, steep * first, steep * u, 0.0
+def hill(half, slope, level, steep, by_half, by_slope):  # type: ignore[no-untyped-def]
+    """Turn the carryover in ``level`` into its saturation; fill the derivatives by carryover and parameters."""
+    log_half = np.log(half)
+    scale = -slope / half
+    # Three short loops: in one long chain of operations the processor would wait for itself.
+    for i in range(level.size):
+        by_slope[i] = log(level[i] if level[i] > SMALLEST else 1.0) - log_half
+    for i in range(level.size):
+        steep[i] = exp(-slope * by_slope[i])
+    for i in range(level.size):
+        live = level[i] > SMALLEST
+        u = level[i] if live else 1.0
+        w = steep[i]
+        both = 1.0 / ((1.0 + w) * u)
+        h = both * u
+        s = w * h * h
+        s = s if live else 0.0
+        level[i] = h if live else 0.0
+        steep[i] = slope * s * (both * (1.0 + w))
+        by_half[i] = scale * s
+        by_slope[i] *= s
 
 
 @njit(**OPTIONS)
-def curve(codes, value, at, x, money, sign, level, tangent, factor, acted, by_unit):  # type: ignore[no-untyped-def]
-    """Fill one medium's level (time, geo) and tangents (4, time, geo), and add its sums over the training rows.
+def logistic(lam, level, steep, by_lam):  # type: ignore[no-untyped-def]
+    """Turn the carryover in ``level`` into its saturation; fill the derivatives by carryover and rate."""
+    for i in range(level.size):
+        u = level[i]
+        w = exp(-lam * u)
+        h = 1.0 / (1.0 + w)
+        s = 2.0 * w * h * h
+        level[i] = (1.0 - w) * h
+        steep[i] = lam * s
+        by_lam[i] = s * u
 
-    The tangents are by alpha, theta and the two saturation parameters. ``acted`` (geo,) gains the money-weighted level,
-    ``by_unit`` (4,) the factor-weighted tangents, both times ``sign``.
-    """
-    times, geos = x.shape
-    alpha = value[at[1]]
-    if codes[0] == 0:
-        _geometric(x, alpha, level, tangent[0])
+
+@njit(**OPTIONS)
+def times(by, steep):  # type: ignore[no-untyped-def]
+    """Multiply one array (cell,) by another in place."""
+    for i in range(by.size):
+        by[i] *= steep[i]
+
+
+@njit(**OPTIONS)
+def curve(adstock, window, saturation, value, at, x, geos, rows, steep):  # type: ignore[no-untyped-def]
+    """Fill one medium's ``rows`` (5, cell): its level, and the tangents by alpha, theta or stage, and two of the saturation."""
+    level = rows[0]
+    if adstock == 0:
+        geometric(x, geos, value[at[1]], level, rows[1])
+    elif adstock == 1:
+        delayed(x, geos, value[at[1]], value[at[2]], window, level, rows[1], rows[2])
     else:
-        _delayed(x, alpha, value[at[2]], codes[1], level, tangent[0], tangent[1])
-    first = value[at[3]]
-    second = value[at[4]] if at[4] >= 0 else 0.0
-    late = codes[0] == 1
-    for t in range(times):
-        for g in range(geos):
-            h, by_u, by_first, by_second = _saturate(codes[2], first, second, level[t, g])
-            level[t, g] = h
-            tangent[0, t, g] *= by_u
-            if late:
-                tangent[1, t, g] *= by_u
-            tangent[2, t, g] = by_first
-            tangent[3, t, g] = by_second
-    for t in range(times):
-        for g in range(geos):
-            acted[g] += sign * money[t, g] * level[t, g]
-    for j in range(4):
-        if at[1 + j] >= 0:
-            total = 0.0
-            for t in range(times):
-                for g in range(geos):
-                    total += money[t, g] * factor[g] * tangent[j, t, g]
-            by_unit[j] += sign * total
+        two_stage(x, geos, value[at[1]], value[at[2]], level, rows[1], rows[2])
+    if saturation == 0:
+        hill(value[at[3]], value[at[4]], level, steep, rows[3], rows[4])
+    else:
+        logistic(value[at[3]], level, steep, rows[3])
+    times(rows[1], steep)
+    if adstock != 0:
+        times(rows[2], steep)

@@ -1,37 +1,30 @@
-"""KPI money by period and medium from parameter draws, in blocks: the one primitive behind every reported quantity.
+"""KPI money of media from parameter draws: the one primitive behind every reported quantity.
 
 Contributions, ROAS, marginal ROAS, response curves and plans are differences of these levels under different exposures.
+Evaluated by compiled code (``mmx.mmm.evaluate``), or through JAX where a family has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import Any
+from collections.abc import Mapping
+from types import ModuleType
 
 import numpy as np
+import numpy.typing as npt
 
 from mmx.data.panel import Floats
-from mmx.jax_setup import jax, jnp
-from mmx.mmm import density
+from mmx.mmm import evaluate, evaluate_jax
 from mmx.mmm.structure import Structure
 
-BLOCK_CELLS = 1_000_000  # Numbers per array of one block: about 8 MB, which stays near the processor.
-WORKERS = 2
-ROWS = 64
+
+def evaluator(structure: Structure) -> ModuleType:
+    """Return the module that evaluates draws of a structure."""
+    return evaluate if evaluate.supports(structure) else evaluate_jax
 
 
-@cache
-def _compiled(structure: Structure) -> Callable[..., jax.Array]:
-    def one(params: dict[str, jax.Array], beta: jax.Array, x: jax.Array, money: jax.Array) -> jax.Array:
-        return jnp.einsum("tgm,gm,tg->tm", density.saturated(structure, params, x), beta, money)
-
-    compiled: Callable[..., jax.Array] = jax.jit(jax.vmap(one, in_axes=(0, 0, None, None)))
-    return compiled
-
-
-def levels(structure: Structure, params: Mapping[str, Floats], beta: Floats, x: Floats, money: Floats) -> Floats:
+def levels(
+    structure: Structure, params: Mapping[str, Floats], beta: Floats, x: Floats, money: Floats, first: int = 0
+) -> Floats:
     """Money that each medium brings per period, summed over geos, for every draw.
 
     Parameters
@@ -44,30 +37,44 @@ def levels(structure: Structure, params: Mapping[str, Floats], beta: Floats, x: 
         Scaled exposure, starting where the media history starts.
     money : array, (time, geo)
         KPI money per unit of the scaled KPI.
+    first : int
+        First period that is asked for.
 
     Returns
     -------
-    array, (sample, time, media)
+    array, (sample, time - first, media)
     """
-    samples, times = len(beta), len(x)
-    # Folds and carryover tails differ by some rows: empty rows at the end make them share a compiled shape.
-    more = -times % ROWS
-    x, money = (np.concatenate([v, np.zeros((more, *v.shape[1:]))]) for v in (x, money))
-    size = min(max(1, BLOCK_CELLS // x.size), samples)
-    compiled = _compiled(structure)
-    shapes = {name: params[name] for name in shape_names(structure)}
-
-    def block(start: int) -> Any:
-        stop = min(start + size, samples)
-        rows = np.minimum(np.arange(start, start + size), samples - 1)  # One shape for all blocks: one compile.
-        part = compiled({k: v[rows] for k, v in shapes.items()}, beta[rows], x, money)
-        return np.asarray(part)[: stop - start, :times]
-
-    starts = range(0, samples, size)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return np.concatenate(list(pool.map(block, starts)))
+    found: Floats = evaluator(structure).levels(structure, params, beta, x, money, first)
+    return found
 
 
-def shape_names(structure: Structure) -> tuple[str, ...]:
-    """Names of the adstock and saturation parameters."""
-    return tuple(b.name for b in structure.blocks if b.name in ("alpha", "theta", "half_saturation", "slope", "lam"))
+def totals(
+    structure: Structure,
+    params: Mapping[str, Floats],
+    beta: Floats,
+    x: Floats,
+    before: Floats,
+    money: Floats,
+    groups: npt.NDArray[np.int64],
+    multipliers: Floats,
+) -> Floats:
+    """Money that each medium brings with exposure ``before + multiplier * x``, summed over geos and groups of periods.
+
+    Parameters
+    ----------
+    structure, params, beta
+        As in `levels`.
+    x, before : array, (time, geo, media)
+        Scaled exposure that is multiplied, and that stays.
+    money : array, (time, geo)
+    groups : array, (time,)
+        Group of each period, from 0; -1 where a period is not counted.
+    multipliers : array, (multiplier,)
+        At least 0.
+
+    Returns
+    -------
+    array, (sample, multiplier, group, media)
+    """
+    found: Floats = evaluator(structure).totals(structure, params, beta, x, before, money, groups, multipliers)
+    return found

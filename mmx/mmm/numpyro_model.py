@@ -29,8 +29,7 @@ def build(structure: Structure) -> Callable[[dict[str, Any]], None]:
                 if block.kind == "lognormal":
                     linear = jnp.exp(linear)
                 elif block.kind == "effect":
-                    logs = density.lognormal_effects(structure)
-                    linear = jnp.where(logs, jnp.exp(linear), linear)
+                    linear = jnp.where(inputs["lognormal"], jnp.exp(linear), linear)
                 params[block.name] = linear
         numpyro.factor("kpi", density.log_likelihood(structure, params, inputs))
 

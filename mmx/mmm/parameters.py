@@ -5,35 +5,14 @@ Stored values are float32; everything reported is computed from these, so a save
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+import math
 from typing import Any
 
 import numpy as np
 
 from mmx.data.panel import Floats
-from mmx.jax_setup import jax, jnp
-from mmx.mmm import collapse, density
-from mmx.mmm.structure import Structure
-
-BLOCK = 250  # Draws per compiled call.
-
-
-@cache
-def _compiled(structure: Structure) -> Callable[..., Any]:
-    def one(q: jax.Array, key: jax.Array, inputs: dict[str, Any]) -> tuple[Any, ...]:
-        params = density.constrain(structure, q, inputs)
-        media, beta = density.media_effect(structure, params, inputs)
-        noise = params["noise"][0]
-        normal = collapse.normal_equations(inputs["y"] - media, density.baseline_sd(structure, params, inputs), noise, inputs)
-        shared_key, geo_key = jax.random.split(key)
-        shared_noise = jax.random.normal(shared_key, (structure.columns,))
-        geo_noise = jax.random.normal(geo_key, (structure.geos,))
-        gamma, geo = collapse.draw_back(normal, noise, inputs, shared_noise, geo_noise)
-        return params, beta, gamma, geo
-
-    compiled: Callable[..., Any] = jax.jit(lambda q, keys, inputs: jax.lax.map(lambda a: one(a[0], a[1], inputs), (q, keys)))
-    return compiled
+from mmx.mmm.levels import evaluator
+from mmx.mmm.structure import Block, Structure
 
 
 def parameters_of(
@@ -57,16 +36,71 @@ def parameters_of(
         All rounded to float32 and held as float64.
     """
     flat = q.reshape(-1, q.shape[-1])
-    keys = jax.random.split(jax.random.PRNGKey(seed), len(flat))
-    arrays = jax.tree.map(jnp.asarray, inputs)
-    compiled = _compiled(structure)
-    parts = []
-    for start in range(0, len(flat), BLOCK):
-        rows = np.minimum(np.arange(start, start + BLOCK), len(flat) - 1)
-        parts.append(jax.tree.map(np.asarray, compiled(flat[rows], keys[rows], arrays)))
-    joined = jax.tree.map(lambda *v: np.concatenate(v)[: len(flat)].astype(np.float32).astype(np.float64), *parts)
-    params, beta, gamma, geo = joined
-    return params, beta, gamma, geo
+    rng = np.random.default_rng([seed, 13])
+    params = constrained(structure, inputs, flat)
+    drawn = {
+        **scales(structure, inputs, params),
+        "shared_noise": rng.standard_normal((len(flat), structure.columns)),
+        "geo_noise": rng.standard_normal((len(flat), structure.geos)),
+    }
+    beta, gamma, geo = evaluator(structure).coefficients(structure, inputs, params, drawn)
+    return {name: _stored(value) for name, value in params.items()}, _stored(beta), _stored(gamma), _stored(geo)
+
+
+def _stored(values: Floats) -> Floats:
+    return values.astype(np.float32).astype(np.float64)
+
+
+def constrained(structure: Structure, inputs: dict[str, Any], q: Floats) -> dict[str, Floats]:
+    """Named parameters (sample, size) of unconstrained vectors (sample, dim): ``density.constrain`` in numpy."""
+    return {b.name: _to_value(b, q[:, structure.slices[b.name]], inputs["prior"][b.name], structure) for b in structure.blocks}
+
+
+def _to_value(block: Block, q: Floats, prior: Floats, structure: Structure) -> Floats:
+    if block.kind in ("effect", "lognormal"):
+        linear = prior[0] + prior[1] * q
+        logs = structure.lognormal if block.kind == "effect" else np.ones(block.size, dtype=bool)
+        value: Floats = np.exp(linear, out=linear.copy(), where=logs)
+    elif block.kind == "beta":
+        value = 1.0 / (1.0 + np.exp(-q))
+    else:
+        value = np.exp(q) if block.kind == "half_normal" else q
+    return value
+
+
+def scales(structure: Structure, inputs: dict[str, Any], params: dict[str, Floats]) -> dict[str, Floats]:
+    """What the coefficients are solved from.
+
+    Returns
+    -------
+    dict of array
+        ``effect (sample, media)``, each medium's in the unit that its prior speaks of; ``factor (sample, geo, media)``, each
+        geo's effect over the national one; ``prior_sd (sample, column)`` of the baseline.
+    """
+    samples = len(params["noise"])
+    effect = np.empty((samples, structure.media))
+    shared = list(structure.shared)
+    own = [m for m in range(structure.media) if m not in shared]
+    if own:
+        effect[:, own] = params["effect"]
+    if shared:
+        deviation = np.zeros((samples, len(shared)))
+        if "split" in params:
+            deviation = inputs["split_sd"] * (params["split"] @ inputs["split_basis"].T)
+        share = np.exp(deviation - deviation.max(axis=1, keepdims=True))
+        effect[:, shared] = params["total"] * share / share.sum(axis=1, keepdims=True)
+    factor = np.ones((samples, structure.geos, structure.media))
+    if structure.geos > 1:
+        z = params["geo_z"].reshape(samples, structure.media, structure.geos - 1)
+        for m in range(structure.media):
+            factor[:, :, m] = np.exp(params["geo_sd"][:, m : m + 1] * (z[:, m] @ inputs["geo_basis"][m].T))
+    prior_sd = np.broadcast_to(inputs["prior_sd"], (samples, structure.columns))
+    if structure.drift_terms:
+        decay = 5.0 / params["drift_length"] ** 2
+        log_density = math.log(16.0 / 3.0) + 2.5 * np.log(decay) - 3.0 * np.log(decay + inputs["frequency"] ** 2)
+        drift = params["drift_sd"] * np.exp(0.5 * log_density)
+        prior_sd = np.concatenate([prior_sd[:, : structure.columns - structure.drift_terms], drift], axis=1)
+    return {"effect": effect, "factor": factor, "prior_sd": prior_sd}
 
 
 def free_of(structure: Structure, inputs: dict[str, Any], params: dict[str, Floats]) -> Floats:
@@ -75,7 +109,7 @@ def free_of(structure: Structure, inputs: dict[str, Any], params: dict[str, Floa
     for block in structure.blocks:
         value, prior = params[block.name], inputs["prior"][block.name]
         if block.kind == "effect":
-            logs = density.lognormal_effects(structure)
+            logs = structure.lognormal
             parts.append((np.where(logs, np.log(np.where(logs, value, 1.0)), value) - prior[0]) / prior[1])
         elif block.kind == "lognormal":
             parts.append((np.log(value) - prior[0]) / prior[1])

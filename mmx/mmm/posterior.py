@@ -13,7 +13,7 @@ import pandas as pd
 
 from mmx.data.panel import Floats, Panel
 from mmx.mmm.inputs import money_per_unit, scale_media
-from mmx.mmm.levels import levels
+from mmx.mmm.levels import levels, totals
 from mmx.mmm.resolve import media_exposure
 from mmx.mmm.structure import Structure
 from mmx.spec import Constants, Spec
@@ -83,9 +83,13 @@ class Posterior:
     def tail(self) -> int:
         """Periods after the last row that a channel's effect is followed, at most a year."""
         longest = 1
-        if "alpha" in self.params and any(family == "geometric" for family, _ in self.structure.adstock):
+        families = {family for family, _ in self.structure.adstock}
+        if "alpha" in self.params and families & {"geometric", "two_stage"}:
             alpha = min(float(np.quantile(self.params["alpha"], 0.99)), 0.999)
             longest = math.ceil(math.log(TAIL_SHARE) / math.log(alpha))
+            if "two_stage" in families:  # With two equal stages, lag by lag, the tail holds (1 + lag (1 - alpha)) alpha**lag.
+                while (1 + longest * (1 - alpha)) * alpha**longest > TAIL_SHARE:
+                    longest += 1
         longest = max([longest, *(window for _, window in self.structure.adstock)])
         return min(longest, math.ceil(self.panel.periods_per_year))
 
@@ -110,8 +114,8 @@ class Posterior:
         mean: Floats = self.money[self.window[: self.stop]].mean(axis=0)
         return mean
 
-    def levels(self, multiplier: float, draws: npt.NDArray[np.intp] | None = None) -> Floats:
-        """Money per period and medium with the window's exposure multiplied, tail appended.
+    def levels(self, multiplier: float, draws: npt.NDArray[np.intp] | None = None, *, tail: bool = True) -> Floats:
+        """Money per period and medium with the window's exposure multiplied.
 
         Parameters
         ----------
@@ -119,13 +123,40 @@ class Posterior:
             Factor on every cell of the training rows; earlier rows stay.
         draws : array of int, optional
             Samples to use; all by default.
+        tail : bool
+            Whether the carryover after the last row is appended.
 
         Returns
         -------
         array, (sample, stop + tail, media)
         """
-        factor = np.where(self.window[: self.stop], multiplier, 1.0)[:, None, None]
-        return self._levels(*self.extended(self.exposure * factor, self.money, self.mean_money), draws)
+        x = self.exposure * np.where(self.window[: self.stop], multiplier, 1.0)[:, None, None]
+        return self._levels(*(self.extended(x, self.money, self.mean_money) if tail else (x, self.money)), draws)
+
+    @cached_property
+    def has_carry_in(self) -> bool:
+        """Whether media act before, or between, the training rows."""
+        return bool(self.exposure[~self.window[: self.stop]].any())
+
+    def totals(self, multipliers: Sequence[float]) -> Floats:
+        """Money per medium with the window's exposure multiplied, summed over the training rows and over the tail.
+
+        Parameters
+        ----------
+        multipliers : sequence of float, (multiplier,)
+            Factors on every cell of the training rows; earlier rows stay.
+
+        Returns
+        -------
+        array, (sample, multiplier, 2, media)
+            Training rows, then tail.
+        """
+        inside = self.window[: self.stop]
+        x, money = self.extended(np.where(inside[:, None, None], self.exposure, 0.0), self.money, self.mean_money)
+        before = np.zeros_like(x)
+        before[: self.stop][~inside] = self.exposure[~inside]
+        groups = np.append(np.where(inside, 0, -1), np.ones(self.tail, dtype=int))
+        return totals(self.structure, self.params, self.beta, x, before, money, groups, np.array(multipliers))
 
     def response(
         self, spend: Floats, draws: npt.NDArray[np.intp] | None = None, *, reference: Reference | None = None
@@ -153,14 +184,14 @@ class Posterior:
         exposure[..., :channels] = spend * reference.exposure_per_money
         x = np.concatenate([self.exposure, exposure])
         money = np.concatenate([self.money, np.repeat(reference.money[None], horizon, axis=0)])
-        value = self._levels(*self.extended(x, money, reference.money), draws)
-        total: Floats = value[:, self.stop :, :channels].sum(axis=1)
+        value = self._levels(*self.extended(x, money, reference.money), draws, first=self.stop)
+        total: Floats = value[..., :channels].sum(axis=1)
         return total
 
-    def _levels(self, x: Floats, money: Floats, draws: npt.NDArray[np.intp] | None) -> Floats:
+    def _levels(self, x: Floats, money: Floats, draws: npt.NDArray[np.intp] | None, first: int = 0) -> Floats:
         chosen = slice(None) if draws is None else draws
         params = {name: value[chosen] for name, value in self.params.items()}
-        return levels(self.structure, params, self.beta[chosen], x, money)
+        return levels(self.structure, params, self.beta[chosen], x, money, first)
 
     def reference(self, horizon: int, kind: str = "last") -> Reference:
         """Spend and exposure of the reference window of a plan.

@@ -19,5 +19,6 @@ def predictive_cells(posterior: Posterior) -> Iterator[Floats]:
     for g in range(posterior.structure.geos):
         x, beta = posterior.exposure[:, g : g + 1], posterior.beta[:, g : g + 1]
         media = levels(posterior.structure, posterior.params, beta, x, np.ones((len(x), 1)))[:, rows].sum(axis=2)
-        steady = posterior.gamma @ design.z[rows, g].T + posterior.constants.kpi_mean + posterior.geo_intercept[:, g : g + 1]
-        yield media + steady
+        media += posterior.gamma @ design.z[rows, g].T
+        media += posterior.constants.kpi_center + posterior.geo_intercept[:, g : g + 1]
+        yield media

@@ -35,8 +35,7 @@ def build(structure: Structure, inputs: dict[str, Any]) -> Any:
                 if block.kind == "lognormal":
                     value = pt.exp(value)
                 elif block.kind == "effect":
-                    logs = density.lognormal_effects(structure)
-                    value = pt.switch(logs, pt.exp(value), value)
+                    value = pt.switch(inputs["lognormal"], pt.exp(value), value)
             params.append(value)
         pm.Potential("kpi", pytensor.wrap_jax(log_likelihood)(*params))
     return model

@@ -8,6 +8,7 @@ and effect after the last row excluded; ``roas`` = contribution / spend; ``mroas
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -24,39 +25,61 @@ MULTIPLIERS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 
 @dataclass(frozen=True)
 class Effects:
-    """Money of all media, (sample, ...).
+    """Money of all media: sums per draw, from which periods are computed when asked.
 
     Attributes
     ----------
-    by_period : array, (sample, stop + tail, media)
-        Actual minus zero exposure in the window.
-    step_by_period : array, (sample, stop + tail, media)
+    posterior : Posterior
+    inside, tail : array, (sample, media)
+        Actual minus zero exposure in the window: over the training rows, and over the carryover tail.
+    step, step_tail : array, (sample, media)
         +1 % minus actual.
-    zero : array, (sample, stop + tail, media)
-        With zero exposure in the window: what media before it still bring.
     """
 
-    by_period: Floats
-    step_by_period: Floats
-    zero: Floats
+    posterior: Posterior
+    inside: Floats
+    tail: Floats
+    step: Floats
+    step_tail: Floats
+
+    @cached_property
+    def zero(self) -> Floats:
+        """With zero exposure in the window, what media before it still bring, (sample, stop + tail, media)."""
+        return self.posterior.levels(0.0)
+
+    @cached_property
+    def by_period(self) -> Floats:
+        """Actual minus zero exposure in the window, (sample, stop + tail, media)."""
+        return self.posterior.levels(1.0) - self.zero
 
 
 def effects(posterior: Posterior) -> Effects:
     """Evaluate the three levels behind contribution, ROAS and marginal ROAS."""
-    zero, actual, more = (posterior.levels(k) for k in (0.0, 1.0, 1.0 + STEP))
-    return Effects(actual - zero, more - actual, zero)
+    zero, actual, more = np.moveaxis(posterior.totals((0.0, 1.0, 1.0 + STEP)), 1, 0)
+    contribution, step = actual - zero, more - actual
+    return Effects(posterior, contribution[:, 0], contribution[:, 1], step[:, 0], step[:, 1])
+
+
+def _by_period(posterior: Posterior) -> tuple[Floats, Floats]:
+    """Actual minus zero exposure, (media, window, sample), and the carry-in of all media, (window, sample)."""
+    rows = np.flatnonzero(posterior.window)
+    actual = posterior.levels(1.0, tail=False)[:, rows]
+    carry_in = np.zeros(actual.shape[:2])
+    if posterior.has_carry_in:
+        zero = posterior.levels(0.0, tail=False)[:, rows]
+        actual -= zero
+        carry_in = zero.sum(axis=2)
+    return np.ascontiguousarray(actual.T), np.ascontiguousarray(carry_in.T)
 
 
 def roas_draws(posterior: Posterior, effects: Effects) -> dict[str, Floats]:
     """ROAS and marginal ROAS per paid channel with spend, (chain, draw), for the gate."""
-    inside = np.append(posterior.window[: posterior.stop], np.zeros(posterior.tail, dtype=bool))
     spend = window_spend(posterior)
     out = {}
     for c, name in enumerate(posterior.panel.names("channel")):
         if spend[c] > 0 and posterior.panel.target_kind != "index":
-            out[f"roas[{name}]"] = posterior.split_chains(effects.by_period[:, inside, c].sum(axis=1) / spend[c])
-            step = effects.step_by_period[:, inside, c].sum(axis=1)
-            out[f"mroas[{name}]"] = posterior.split_chains(step / (STEP * spend[c]))
+            out[f"roas[{name}]"] = posterior.split_chains(effects.inside[:, c] / spend[c])
+            out[f"mroas[{name}]"] = posterior.split_chains(effects.step[:, c] / (STEP * spend[c]))
     return out
 
 
@@ -70,14 +93,17 @@ def tables(posterior: Posterior, effects: Effects, parameters: pd.DataFrame, *, 
     """All tables of a fit; ``seed`` fixes the noise of the posterior predictive."""
     rows = posterior.window[: posterior.stop]
     treatments = _treatments(posterior)
-    by_period = np.concatenate([effects.by_period[:, : posterior.stop][:, rows], treatments], axis=2)
+    media, carry_in = _by_period(posterior)
+    by_period = [*media, *treatments]
     names = [*posterior.media, *posterior.panel.names("treatment")]
     dates = pd.to_datetime(posterior.panel.dates[: posterior.stop][rows])
     fitted, fit = _predictive(posterior, dates, seed)
     return FitTables(
         channels=_channels(posterior, effects, treatments, names),
-        contributions=pd.concat([_stats_by_date(by_period[..., i], dates, "channel", n) for i, n in enumerate(names)]),
-        baseline=_baseline(posterior, effects, dates),
+        contributions=pd.concat(
+            [_stats_by_date(values, dates, "channel", n) for values, n in zip(by_period, names, strict=True)]
+        ),
+        baseline=_baseline(posterior, carry_in, dates),
         fitted=fitted,
         curves=_curves(posterior, rows),
         fit=fit,
@@ -86,9 +112,16 @@ def tables(posterior: Posterior, effects: Effects, parameters: pd.DataFrame, *, 
 
 
 def _stats(values: Floats) -> dict[str, Floats]:
-    """Mean, median and the 90 % interval over samples (axis 0)."""
-    q05, median, q95 = np.quantile(values, [0.05, 0.5, 0.95], axis=0)
-    return {"mean": values.mean(axis=0), "median": median, "q05": q05, "q95": q95}
+    """Mean, median and the 90 % interval over samples, the last axis."""
+    q05, median, q95 = _quantiles(np.sort(values, axis=-1), (0.05, 0.5, 0.95))
+    return {"mean": values.mean(axis=-1), "median": median, "q05": q05, "q95": q95}
+
+
+def _quantiles(ordered: Floats, shares: tuple[float, ...]) -> list[Floats]:
+    """Quantiles along the last axis of sorted samples, linear between them as ``numpy.quantile``."""
+    last = ordered.shape[-1] - 1
+    places = [(min(int(share * last), max(last - 1, 0)), share * last) for share in shares]
+    return [ordered[..., i] + (at - i) * (ordered[..., min(i + 1, last)] - ordered[..., i]) for i, at in places]
 
 
 def _stats_by_date(values: Floats, dates: pd.DatetimeIndex, key: str, name: str) -> pd.DataFrame:
@@ -97,8 +130,6 @@ def _stats_by_date(values: Floats, dates: pd.DatetimeIndex, key: str, name: str)
 
 def _channels(posterior: Posterior, effects: Effects, treatments: Floats, names: list[str]) -> pd.DataFrame:
     panel = posterior.panel
-    rows = np.append(posterior.window[: posterior.stop], np.zeros(posterior.tail, dtype=bool))
-    after = np.arange(len(rows)) >= posterior.stop
     spend = window_spend(posterior)
     kpi = panel.array("kpi")[:, posterior.window] * panel.array("unit_value")[:, posterior.window]
     paid = 0 if panel.target_kind == "index" else len(spend)
@@ -107,11 +138,10 @@ def _channels(posterior: Posterior, effects: Effects, treatments: Floats, names:
         row: dict[str, object] = {"channel": name, "spend": np.nan}
         if i < len(posterior.media):
             row["kind"] = "paid" if i < len(spend) else "organic"
-            inside, step = (e[:, rows, i].sum(axis=1) for e in (effects.by_period, effects.step_by_period))
-            tail, step_tail = (e[:, after, i].sum(axis=1) for e in (effects.by_period, effects.step_by_period))
+            inside, tail, step, step_tail = (e[:, i] for e in (effects.inside, effects.tail, effects.step, effects.step_tail))
         else:
             row["kind"] = "treatment"
-            inside = treatments[..., i - len(posterior.media)].sum(axis=1)
+            inside = treatments[i - len(posterior.media)].sum(axis=0)
             tail = np.zeros_like(inside)
         quantities = {"contribution": inside, "contribution_long": inside + tail, "contribution_share": inside / kpi.sum()}
         if i < len(spend):
@@ -128,18 +158,18 @@ def _channels(posterior: Posterior, effects: Effects, treatments: Floats, names:
 
 
 def _treatments(posterior: Posterior) -> Floats:
-    """Money of each treatment against its minimum, (sample, window, treatment), summed over geos."""
+    """Money of each treatment against its minimum, (treatment, window, sample), summed over geos."""
     design = baseline.build(posterior.spec, posterior.panel)
     where = design.groups.get("treatments")
     rows = np.flatnonzero(posterior.window)
     if where is None:
-        return np.zeros((posterior.samples, len(rows), 0))
-    money = posterior.money[rows]
-    value: Floats = np.einsum("tgk,sk,tg->stk", design.z[rows][..., where], posterior.gamma[:, where], money)
+        return np.zeros((0, len(rows), posterior.samples))
+    weighted = np.einsum("tgk,tg->tk", design.z[rows][..., where], posterior.money[rows])
+    value: Floats = weighted.T[:, :, None] * posterior.gamma[:, where].T[:, None]
     return value
 
 
-def _baseline(posterior: Posterior, effects: Effects, dates: pd.DatetimeIndex) -> pd.DataFrame:
+def _baseline(posterior: Posterior, carry_in: Floats, dates: pd.DatetimeIndex) -> pd.DataFrame:
     """Baseline by component and period; treatments are media here, not baseline."""
     design = baseline.build(posterior.spec, posterior.panel)
     rows = np.flatnonzero(posterior.window)
@@ -148,23 +178,22 @@ def _baseline(posterior: Posterior, effects: Effects, dates: pd.DatetimeIndex) -
     parts = {}
     for name, where in design.groups.items():
         if name != "treatments":
-            parts[name] = posterior.gamma[:, where] @ weighted[:, where].T
-    centre = posterior.constants.kpi_mean * money.sum(axis=1)
-    parts["intercept"] = parts["intercept"] + centre + posterior.geo_intercept @ money.T
+            parts[name] = weighted[:, where] @ posterior.gamma[:, where].T
+    centre = posterior.constants.kpi_center * money.sum(axis=1, keepdims=True)
+    parts["intercept"] = parts["intercept"] + centre + money @ posterior.geo_intercept.T
     parts = {"baseline": np.sum(list(parts.values()), axis=0), **parts}
-    parts["carry_in"] = effects.zero[:, rows].sum(axis=2)
+    parts["carry_in"] = carry_in
     return pd.concat([_stats_by_date(v, dates, "component", k) for k, v in parts.items()])
 
 
 def _curves(posterior: Posterior, rows: np.ndarray) -> pd.DataFrame:
     """Contribution in the window at multiples of every cell, with the observed range marked."""
-    base = posterior.levels(0.0)[:, : posterior.stop][:, rows].sum(axis=1)
+    value = posterior.totals(MULTIPLIERS)[:, :, 0]
     exposure = posterior.exposure[rows]
     spend = np.append(window_spend(posterior), posterior.panel.array("organic")[:, posterior.window].sum(axis=(0, 1)))
     frames = []
-    for multiplier in MULTIPLIERS:
-        level = posterior.levels(multiplier)[:, : posterior.stop][:, rows].sum(axis=1) - base
-        stats = _stats(level)
+    for k, multiplier in enumerate(MULTIPLIERS):
+        stats = _stats(np.ascontiguousarray((value[:, k] - value[:, 0]).T))
         frames.append(
             pd.DataFrame(
                 {
@@ -194,24 +223,24 @@ def _predictive(posterior: Posterior, dates: pd.DatetimeIndex, seed: int) -> tup
     panel, constants = posterior.panel, posterior.constants
     kpi = panel.array("kpi")[:, posterior.window].T
     size = np.array(constants.geo_scale) * constants.kpi_scale
-    total_mean = np.zeros((posterior.samples, len(dates)))
-    total = np.zeros((posterior.samples, len(dates)))
+    total_mean = np.zeros(len(dates))
+    total = np.zeros((len(dates), posterior.samples))
     rng = np.random.default_rng([seed, 11])
     mean_cells, inside, crps = np.zeros_like(kpi), np.zeros_like(kpi, dtype=bool), np.zeros_like(kpi)
-    for g, mean in enumerate(predictive_cells(posterior)):
-        noise = rng.standard_normal(mean.shape, dtype=np.float32) * posterior.params["noise"].astype(np.float32)
-        mean = mean * size[g]
-        draw = mean + noise * size[g]
-        total_mean += mean
+    sd = posterior.params["noise"][:, 0].astype(np.float32)
+    for g, expected in enumerate(predictive_cells(posterior)):
+        draw = np.ascontiguousarray(expected.T)
+        mean_cells[:, g] = draw.mean(axis=1) * size[g]
+        draw += rng.standard_normal(draw.shape, dtype=np.float32) * sd
+        draw *= size[g]
+        total_mean += mean_cells[:, g]
         total += draw
-        q05, q95 = np.quantile(draw, [0.05, 0.95], axis=0)
-        mean_cells[:, g] = mean.mean(axis=0)
+        draw.sort(axis=1)
+        q05, q95 = _quantiles(draw, (0.05, 0.95))
         inside[:, g] = (kpi[:, g] >= q05) & (kpi[:, g] <= q95)
         crps[:, g] = _crps(draw, kpi[:, g])
     stats = _stats(total)
-    fitted = pd.DataFrame(
-        {"date": dates, "kpi": kpi.sum(axis=1), "mean": total_mean.mean(axis=0), "q05": stats["q05"], "q95": stats["q95"]}
-    )
+    fitted = pd.DataFrame({"date": dates, "kpi": kpi.sum(axis=1), "mean": total_mean, "q05": stats["q05"], "q95": stats["q95"]})
     error = kpi - mean_cells
     fit: dict[str, float | None] = {
         "r2": float(1 - (error**2).sum() / ((kpi - kpi.mean()) ** 2).sum()),
@@ -223,10 +252,9 @@ def _predictive(posterior: Posterior, dates: pd.DatetimeIndex, seed: int) -> tup
     return fitted, fit
 
 
-def _crps(draws: Floats, actual: Floats) -> Floats:
-    """Continuous ranked probability score of a sample, (row,). Source: Gneiting and Raftery (2007), eq. 21."""
-    n = len(draws)
-    ordered = np.sort(draws, axis=0)
-    rank = (2 * np.arange(1, n + 1) - n - 1)[:, None]
-    score: Floats = np.abs(draws - actual).mean(axis=0) - (rank * ordered).sum(axis=0) / n**2
+def _crps(ordered: Floats, actual: Floats) -> Floats:
+    """Continuous ranked probability score of sorted samples (row, sample). Source: Gneiting and Raftery (2007), eq. 21."""
+    n = ordered.shape[1]
+    rank = 2.0 * np.arange(1, n + 1) - n - 1
+    score: Floats = np.abs(ordered - actual[:, None]).mean(axis=1) - ordered @ rank / n**2
     return score

@@ -57,6 +57,7 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
             "constants": Constants(
                 kpi_scale=kpi_scale,
                 kpi_mean=float(scaled.mean()),
+                kpi_center=float(scaled.mean()) * (1.0 - spec.model.baseline.media_share),
                 kpi_sd=float(math.sqrt((within**2).mean())),
                 geo_scale=tuple(geo_scale.tolist()),
                 media_scale=tuple(media_scale.tolist()),

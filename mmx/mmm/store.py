@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import xarray as xr
 from mmx.data.store import panel_from_dataset, panel_to_dataset
 from mmx.errors import InputError
 from mmx.infer.gate import Gate
-from mmx.infer.target import Draws
+from mmx.infer.target import Draws, Importance
 from mmx.mmm.fit import Fit
 from mmx.mmm.inputs import prepare
 from mmx.mmm.parameters import free_of
@@ -69,6 +70,8 @@ def to_datatree(fit: Fit) -> xr.DataTree:
                 "sampler": fit.draws.sampler,
                 "settings": fit.draws.settings,
                 "sampling_seconds": fit.draws.seconds,
+                "importance": None if fit.draws.importance is None else asdict(fit.draws.importance),
+                "start_sha256": fit.start_sha256,
             }
         ),
     }
@@ -122,6 +125,8 @@ def read(path: Path) -> Fit:
         seconds=meta["sampling_seconds"],
         sampler=meta["sampler"],
         settings=meta["settings"],
+        importance=None if meta.get("importance") is None else Importance(**meta["importance"]),
     )
     gate = Gate(**{**meta["gate"], "reasons": tuple(meta["gate"]["reasons"])})
-    return Fit(posterior, draws, gate, meta["seed"], tuple(meta["decisions"]), meta["seconds"])
+    lineage = meta.get("start_sha256")
+    return Fit(posterior, draws, gate, meta["seed"], tuple(meta["decisions"]), meta["seconds"], lineage)

@@ -5,8 +5,11 @@ Two panels with the same structure share one compiled density; folds and simulat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
 
 from mmx.response.registry import ADSTOCKS, SATURATIONS
 from mmx.spec import Spec
@@ -45,10 +48,16 @@ class Structure:
         Paid media; the media after them are organic.
     adstock : tuple of (str, int), (media,)
         Family and window.
-    saturation, effect, kind : tuple of str, (media,)
-        Saturation family, family of the effect prior (``lognormal`` or ``normal``), and meaning of the effect.
+    saturation : tuple of str, (media,)
+        Saturation family.
+    shared : tuple of int
+        Media under one prior on their total.
+    effect, kind : tuple of str, (media,)
+        Family of the effect prior (``lognormal`` or ``normal``), and meaning of the effect. They depend on which media act
+        in the training rows, hence are data: folds that differ in them are equal, and the density reads ``lognormal`` and
+        ``direct`` of the inputs instead.
     carry_in : bool
-        Whether media before the first training row act inside the window.
+        Whether media before the first training row act inside the window: data too.
     """
 
     geos: int
@@ -58,9 +67,10 @@ class Structure:
     channels: int
     adstock: tuple[tuple[str, int], ...]
     saturation: tuple[str, ...]
-    effect: tuple[str, ...]
-    kind: tuple[str, ...]
-    carry_in: bool
+    shared: tuple[int, ...]
+    effect: tuple[str, ...] = field(compare=False)
+    kind: tuple[str, ...] = field(compare=False)
+    carry_in: bool = field(compare=False)
 
     @property
     def media(self) -> int:
@@ -70,13 +80,13 @@ class Structure:
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """The sampled parameters in their order in the unconstrained vector."""
-        own = tuple(m for m, kind in enumerate(self.kind) if kind != "total")
+        own = tuple(m for m in range(self.media) if m not in self.shared)
         blocks = [Block("effect", len(own), "effect", own)] if own else []
         if len(own) < self.media:
             blocks.append(Block("total", 1, "lognormal"))
         if len(own) + 1 < self.media:
             blocks.append(Block("split", self.media - len(own) - 1, "normal"))
-        for name, kind in (("alpha", "beta"), ("theta", "beta")):
+        for name, kind in (("alpha", "beta"), ("theta", "beta"), ("stage", "beta")):
             blocks += self._shape_block(name, kind, [ADSTOCKS[family].parameters for family, _ in self.adstock])
         for name in ("half_saturation", "slope", "lam"):
             blocks += self._shape_block(name, "lognormal", [SATURATIONS[f].parameters for f in self.saturation])
@@ -100,6 +110,11 @@ class Structure:
     def dim(self) -> int:
         """Length of the unconstrained vector."""
         return sum(b.size for b in self.blocks)
+
+    @property
+    def lognormal(self) -> npt.NDArray[np.bool_]:
+        """Which entries of the ``effect`` block are log-normal: what the inputs hold under that name."""
+        return np.array([family == "lognormal" for m, family in enumerate(self.effect) if m not in self.shared], dtype=bool)
 
     @cached_property
     def slices(self) -> dict[str, slice]:
@@ -134,6 +149,7 @@ def structure_of(spec: Spec, *, geos: int, times: int, columns: int, carry_in: b
             "lognormal" if k == "total" else m.prior_of(k, spec.model).family
             for m, k in zip(media, spec.constants.kind, strict=True)
         ),
+        shared=tuple(m for m, kind in enumerate(spec.constants.kind) if kind == "total"),
         kind=spec.constants.kind,
         carry_in=carry_in,
     )

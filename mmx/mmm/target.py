@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmx.data.panel import Floats
-from mmx.infer.target import Site, Target
-from mmx.jax_setup import jax
+from mmx.infer.target import Native, Site, Target
 from mmx.mmm import density
 from mmx.mmm.structure import TRANSFORMS, Structure, site_name
+
+if TYPE_CHECKING:
+    from mmx.jax_setup import jax
 
 
 @cache
@@ -33,10 +35,18 @@ def build(structure: Structure, inputs: dict[str, Any], media: Sequence[str]) ->
         return front.build(structure, inputs)
 
     def compiled() -> Callable[[Floats], tuple[float, Floats]]:
-        from mmx.mmm import kernel
+        from mmx.mmm import kernel_arrays, kernel_load
 
-        return partial(_call, kernel.value_and_gradient, kernel.arrays_of(structure, inputs))
+        call: Callable[[Floats], tuple[float, Floats]] = kernel_load.load().bind(kernel_arrays.arrays_of(structure, inputs))
+        return call
 
+    def native() -> Native:
+        from mmx.mmm import kernel_arrays, kernel_load
+
+        arrays, kernel = kernel_arrays.arrays_of(structure, inputs), kernel_load.load()
+        return Native(kernel.log_density.address, kernel.copy.address, kernel.table_of(arrays), arrays)
+
+    has_kernel = _has_kernel(structure)
     return Target(
         dim=structure.dim,
         log_density=log_density_of(structure),
@@ -44,20 +54,16 @@ def build(structure: Structure, inputs: dict[str, Any], media: Sequence[str]) ->
         names=coordinate_names(structure, media),
         numpyro_model=numpyro_model,
         pymc_model=pymc_model,
-        compiled=compiled if _has_kernel(structure) else None,
+        compiled=compiled if has_kernel else None,
+        native=native if has_kernel else None,
         sites=tuple(Site(site_name(b), structure.slices[b.name], TRANSFORMS.get(b.kind, "identity")) for b in structure.blocks),
     )
 
 
-def _call(kernel: Any, arrays: Any, q: Floats) -> tuple[float, Floats]:
-    value, gradient = kernel(q, arrays)
-    return value, gradient
-
-
 def _has_kernel(structure: Structure) -> bool:
-    from mmx.mmm import kernel
+    from mmx.mmm import kernel_arrays
 
-    return kernel.supports(structure)
+    return kernel_arrays.supports(structure)
 
 
 def coordinate_names(structure: Structure, media: Sequence[str]) -> tuple[str, ...]:

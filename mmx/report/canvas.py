@@ -75,6 +75,17 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def warm_up() -> None:
+    """Import and draw ahead of time what every figure needs."""
+    import matplotlib.dates  # noqa: F401
+    from PIL import PngImagePlugin  # noqa: F401
+
+    with style():
+        figure = new_figure(2, 2)
+        figure.subplots().set_title(name("0"))
+        figure.canvas.draw()
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG without software name or time, so that the same numbers give the same bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -87,7 +98,7 @@ def save(figure: Figure, path: Path) -> None:
     image = Image.frombuffer("RGBA", agg.get_width_height(), pixels).convert("RGB")
     # 255 colours are enough for flat areas and halve the file
     flat = image.quantize(colors=255, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    flat.save(path, format="PNG", optimize=True)
+    flat.save(path, format="PNG", compress_level=6)
 
 
 @cache

@@ -1,13 +1,13 @@
-"""Response curves as small multiples."""
+"""Response curves as small multiples, drawn from plain arrays; see ``mmx.report.fit_figures``."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
 from mmx.report import canvas
 from mmx.report import format as fmt
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mmx.mmm.tables import FitTables
 
+Floats = npt.NDArray[np.float64]
 PANELS = 20
 
 
@@ -38,22 +39,65 @@ def response_curves_figure(
         Units of the two axes.
     title, alarm : str
     """
+    draw_curves(path, **curve_arrays(tables), spend_unit=spend_unit, unit=unit, title=title, alarm=alarm)
+
+
+def curve_arrays(tables: FitTables) -> dict[str, Any]:
+    """Return what `draw_curves` draws of a fit."""
     names = list(dict.fromkeys(str(c) for c in tables.curves["channel"]))
     spend = dict(zip(tables.channels["channel"].astype(str), tables.channels["spend"].fillna(0), strict=True))
     shown = names
     if len(names) > PANELS:
         largest = set(sorted(names, key=lambda n: -float(spend.get(n, 0)))[:PANELS])
         shown = [n for n in names if n in largest]
+    curves, without = {}, []
+    for name in shown:
+        curve = tables.curves[tables.curves["channel"].astype(str) == name].sort_values("multiplier")
+        has_spend = bool(curve["spend"].notna().all())
+        without += [] if has_spend else [name]
+        numbers = ("multiplier", "spend" if has_spend else "multiplier", "mean", "q05", "q95")
+        curves[name] = (
+            np.stack([curve[c].to_numpy(dtype=np.float64) for c in numbers]),
+            curve["observed"].to_numpy(dtype=bool),
+        )
+    return {"curves": curves, "without_spend": without, "media": len(names)}
+
+
+def draw_curves(
+    path: Path,
+    *,
+    curves: dict[str, tuple[Floats, npt.NDArray[np.bool_]]],
+    without_spend: list[str],
+    media: int,
+    spend_unit: str,
+    unit: str,
+    title: str,
+    alarm: str,
+) -> None:
+    """Write the figure of `response_curves_figure` from arrays.
+
+    Parameters
+    ----------
+    path : Path
+    curves : dict of (array (5, multiplier), array (multiplier,))
+        Per medium the multipliers, the positions across, mean and interval; and which points were observed.
+    without_spend : list of str
+        Media whose positions are multipliers.
+    media : int
+        How many media there are, shown or not.
+    spend_unit, unit, title, alarm : str
+    """
+    shown = list(curves)
     columns = min(3 if len(shown) <= 9 else 5, max(len(shown), 1))
     rows = max(math.ceil(len(shown) / columns), 1)
     heading = title or "Response curves"
-    if len(shown) < len(names):
-        heading += f" (the {len(shown)} media with the largest spend of {len(names)}; all are in response_curves.csv)"
+    if len(shown) < media:
+        heading += f" (the {len(shown)} media with the largest spend of {media}; all are in response_curves.csv)"
     with canvas.style():
         figure = canvas.new_figure(13.0 if columns > 3 else 9.9, 2.35 * rows + 1.1)
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, name in zip(grid.flat, shown, strict=False):
-            _panel(axes, tables.curves[tables.curves["channel"].astype(str) == name], name, width=30 if columns < 5 else 22)
+            _panel(axes, *curves[name], name, name not in without_spend, width=30 if columns < 5 else 22)
         for axes in grid.flat[len(shown) :]:
             axes.set_visible(False)
         across, up = (
@@ -65,18 +109,14 @@ def response_curves_figure(
         canvas.save(figure, path)
 
 
-def _panel(axes: Axes, curve: pd.DataFrame, name: str, width: int) -> None:
-    curve = curve.sort_values("multiplier")
-    has_spend = bool(curve["spend"].notna().all())
-    x = curve["spend" if has_spend else "multiplier"].to_numpy(dtype=np.float64)
-    mean, low, high = (curve[c].to_numpy(dtype=np.float64) for c in ("mean", "q05", "q95"))
-    observed = curve["observed"].to_numpy(dtype=bool)
+def _panel(axes: Axes, numbers: Floats, observed: npt.NDArray[np.bool_], name: str, has_spend: bool, width: int) -> None:
+    multiplier, x, mean, low, high = numbers
     # the last observed point belongs to both parts, so that the line has no gap
     edge = int(np.flatnonzero(observed)[-1]) if observed.any() else 0
     for part, dash, alpha in ((slice(0, edge + 1), "-", 0.22), (slice(edge, None), (0, (4, 2)), 0.10)):
         axes.fill_between(x[part], low[part], high[part], color=canvas.BLUE, alpha=alpha, linewidth=0)
         axes.plot(x[part], mean[part], color=canvas.BLUE, linewidth=1.6, linestyle=dash)
-    now = int(np.argmin(np.abs(curve["multiplier"].to_numpy(dtype=np.float64) - 1)))
+    now = int(np.argmin(np.abs(multiplier - 1)))
     axes.plot(x[now], mean[now], color=canvas.ORANGE, marker="o", markersize=6, zorder=4)
     if min(low.min(), mean.min()) < 0:
         axes.axhline(0, color=canvas.INK, linewidth=0.6)

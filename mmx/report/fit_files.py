@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmx.report import words
+from mmx.report.painters import Painters
 
 if TYPE_CHECKING:
     from mmx.mmm.tables import FitTables
@@ -22,6 +23,7 @@ def write_fit_files(
     target_kind: str = "money",
     name: str = "",
     progress: Callable[[str], None] | None = None,
+    painters: Painters | None = None,
 ) -> list[str]:
     """Write CSV tables, figures and ``report.md`` of a fit.
 
@@ -42,13 +44,15 @@ def write_fit_files(
         Name of the configuration, for titles.
     progress : callable, optional
         Called with the name of each file before it is written.
+    painters : Painters, optional
+        Who draws the figures; their ``finish`` is the caller's. This process by default.
 
     Returns
     -------
     list of str
         Names of the files, in the order written.
     """
-    from mmx.report import figures
+    from mmx.report import curve_figure, fit_figures
     from mmx.report.csv_files import write_csv
     from mmx.report.fit_report import fit_report
 
@@ -57,7 +61,12 @@ def write_fit_files(
     kpi_unit = currency if target_kind == "money" else ""
     alarm = "" if summary["converged"] else "NOT CONVERGED: do not decide anything on these numbers"
     prefix = f"{name}: " if name else ""
-    look = {"alarm": alarm}
+    painters = painters or Painters([])
+
+    def figure(file: str, draw: Callable[..., None], arrays: dict[str, Any], title: str, **labels: str) -> None:
+        if progress is not None:
+            progress(file)
+        painters.draw(draw, {"path": folder / file, **arrays, **labels, "title": f"{prefix}{title}", "alarm": alarm})
 
     def report(path: Path) -> None:
         text = fit_report(tables, summary, notes=notes, currency=currency, target_kind=target_kind, name=name)
@@ -69,17 +78,15 @@ def write_fit_files(
         "baseline.csv": lambda p: write_csv(tables.baseline, p),
         "response_curves.csv": lambda p: write_csv(tables.curves, p),
         "parameters.csv": lambda p: write_csv(tables.parameters, p),
-        "fit.png": lambda p: figures.fit_figure(tables, p, kpi_unit=kpi_unit, title=f"{prefix}KPI and posterior", **look),
-        "contributions.png": lambda p: figures.contributions_figure(
-            tables, p, unit=units.value, title=f"{prefix}contributions", **look
-        ),
-        "response_curves.png": lambda p: figures.response_curves_figure(
-            tables, p, spend_unit=units.spend, unit=units.value, title=f"{prefix}response curves", **look
-        ),
         "report.md": report,
     }
+    contributions, curves = fit_figures.contribution_arrays(tables), curve_figure.curve_arrays(tables)
+    spend_unit, unit = units.spend, units.value
+    figure("contributions.png", fit_figures.draw_contributions, contributions, "contributions", unit=unit)
+    figure("response_curves.png", curve_figure.draw_curves, curves, "response curves", spend_unit=spend_unit, unit=unit)
+    figure("fit.png", fit_figures.draw_fit, fit_figures.fit_arrays(tables), "KPI and posterior", kpi_unit=kpi_unit)
     for file, write in writers.items():
         if progress is not None:
             progress(file)
         write(folder / file)
-    return list(writers)
+    return ["contributions.png", "response_curves.png", "fit.png", *writers]

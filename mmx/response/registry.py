@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mmx.jax_setup import jax
-from mmx.response import delayed, geometric, hill, logistic
+from mmx.response import delayed, geometric, hill, logistic, two_stage
 
-Params = dict[str, jax.Array]
+type Params = dict[str, jax.Array]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Saturation:
 
 ADSTOCKS = {
     "geometric": Adstock(geometric.apply, geometric.weights, geometric.PARAMETERS),
+    "two_stage": Adstock(two_stage.apply, two_stage.weights, two_stage.PARAMETERS),
     "delayed": Adstock(delayed.apply, delayed.weights, delayed.PARAMETERS),
 }
 SATURATIONS = {

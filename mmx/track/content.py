@@ -62,11 +62,15 @@ def fit_record(summary: Mapping[str, Any], config: Config) -> Record:
     tags = {
         "mmx.name": config.name,
         "mmx.converged": _yes(summary.get("converged")),
+        "mmx.quick_look": "yes" if summary.get("quick_look") else None,
         "mmx.reasons": "; ".join(summary.get("reasons") or ()),
         "mmx.currency": config.data.currency or "",
         "mmx.decisions": "; ".join([*(summary.get("notes") or ()), *(summary.get("decisions") or ())]),
         "data_sha256": summary.get("data_sha256"),
         "config_sha256": summary.get("config_sha256"),
+        "weights_sha256": summary.get("weights_sha256"),
+        "start_sha256": summary.get("start_sha256"),
+        "fit_sha256": summary.get("fit_sha256"),
         "lock_sha256": summary.get("lock_sha256"),
         "git_commit": summary.get("git_commit"),
         "mlflow.note.content": fit_note(summary, config),
@@ -144,7 +148,8 @@ def fit_note(summary: Mapping[str, Any], config: Config) -> str:
     facts += [f"smallest ESS {fmt.number(summary['min_ess'])}"] if summary.get("min_ess") is not None else []
     facts += [f"largest R-hat {summary['max_rhat']:.3f}"] if summary.get("max_rhat") is not None else []
     facts += [f"{summary['divergences']} divergences"] if summary.get("divergences") is not None else []
-    verdict = "Converged." if converged else _failed(summary.get("reasons") or (), "Its numbers are not to be used.")
+    passed = "**Quick look, not a full posterior.**" if summary.get("quick_look") else "Converged."
+    verdict = passed if converged else _failed(summary.get("reasons") or (), "Its numbers are not to be used.")
     lines = [" ".join([verdict, *([", ".join(facts) + "."] if facts else [])]), ""]
     paid = any("roas" in stats for stats in channels.values())
     money = fmt.header("Spend", config.data.currency or "")

@@ -7,6 +7,7 @@ mlflow takes seconds to import and is imported on first use.
 from __future__ import annotations
 
 import atexit
+import datetime as dt
 import json
 import re
 import shutil
@@ -16,15 +17,17 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mmx.errors import MmxError
-from mmx.schema import TrackingSettings
 from mmx.track.address import resolve, shown
 from mmx.track.client import ANSWER_SECONDS, TRANSFER_SECONDS, calm, connect, experiment_id, find_run, one_line
 from mmx.track.entries import TAG_LENGTH, accepted_metrics, accepted_params, accepted_tags, cut
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmx.schema import TrackingSettings
 
 KIND_TAG = "mmx.kind"
 RUN_ID = re.compile(r"^[0-9a-f]{32}$")
@@ -87,12 +90,15 @@ class Run:
 
     def log_dataset(self, frame: pd.DataFrame, name: str, sha256: str) -> None:
         """Name the table as the run's input: columns, types, rows and the first characters of its sha256."""
+        columns = [{"name": str(c), "type": _column_type(t), "required": True} for c, t in frame.dtypes.items()]
+        self.log_input(name, sha256, columns, {"num_rows": len(frame), "num_elements": int(frame.size)})
+
+    def log_input(self, name: str, sha256: str, columns: list[dict[str, Any]], profile: dict[str, int]) -> None:
+        """Name a table as the run's input, by its description; see `log_dataset`."""
 
         def send(client: Any, run_id: str) -> None:
             from mlflow.entities import Dataset, DatasetInput, InputTag
 
-            columns = [{"name": str(c), "type": _column_type(t), "required": True} for c, t in frame.dtypes.items()]
-            profile = {"num_rows": len(frame), "num_elements": int(frame.size)}
             dataset = Dataset(
                 name=name,
                 digest=sha256[:DIGEST_LENGTH],
@@ -263,7 +269,7 @@ def _newest_fits(client: Any) -> str:
         return "It holds no finished fit yet: run `mmx fit CONFIG`, or give a fit's output folder."
     lines = [
         f"  {run.info.run_id}  {run.info.run_name}  "
-        f"{pd.Timestamp(run.info.start_time, unit='ms', tz='UTC').strftime('%Y-%m-%d %H:%M')} UTC"
+        f"{dt.datetime.fromtimestamp(run.info.start_time / 1000, dt.UTC).strftime('%Y-%m-%d %H:%M')} UTC"
         for run in found
     ]
     return "\n".join(["Give one of the newest fits, or a fit's output folder:", *lines])

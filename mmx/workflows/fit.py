@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from mmx.config import merge, read_config
 from mmx.data.load import load
 from mmx.data.panel import Panel
 from mmx.data.source import locate
+from mmx.errors import InputError
 from mmx.mmm.fit import Fit, fit
-from mmx.mmm.store import save
+from mmx.mmm.store import read, save
 from mmx.report.fit_files import write_fit_files
+from mmx.report.painters import Painters, painters
 from mmx.schema import Config
 from mmx.track.content import fit_record
 from mmx.track.store import Run
@@ -51,7 +53,13 @@ class FitOutcome:
 
 
 def run_fit(
-    config: Config, *, data: str | Path | None = None, out: str | Path | None = None, force: bool = False, quiet: bool = False
+    config: Config,
+    *,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    start: str | Path | None = None,
+    force: bool = False,
+    quiet: bool = False,
 ) -> FitOutcome:
     """Fit a configuration and write everything a colleague needs to trust or repeat it.
 
@@ -62,6 +70,8 @@ def run_fit(
         Table to use instead of ``data.path``.
     out : path, optional
         Output folder; a new one under ``output.dir`` by default.
+    start : path, optional
+        Output folder of an earlier fit with the same parameters, to start the chains from. Its digest is recorded.
     force : bool
         Replace an existing output folder.
     quiet : bool
@@ -74,14 +84,14 @@ def run_fit(
 
     Raises
     ------
-    DataError, OutputError
+    DataError, OutputError, InputError
         Nothing is left behind then but a run marked FAILED.
     """
     folder = Path(out) if out is not None else default_folder(config, "fit")
     refuse_existing(folder, force)
     path = locate(config, data)
     journal = Journal(quiet=quiet)
-    with tracked(config.tracking, journal, name=config.name, kind="fit") as open_run:
+    with tracked(config.tracking, journal, name=config.name, kind="fit") as open_run, painters() as drawing:
         with output_folder(folder, force) as partial:
             journal.open(partial / JOURNAL)
             with journal.stage("load", inputs=[path], label=f"load {path.name}") as stage:
@@ -89,18 +99,18 @@ def run_fit(
                 stage.rows = panel.describe()["time"] * panel.describe()["geo"]
                 for note in panel.notes:
                     stage.decide(note)
-            made = _sample(panel, config, journal)
+            made = _sample(panel, config, journal, None if start is None else Path(start) / POSTERIOR)
             config = read_config(merge(config.as_mapping(), {"data": {"path": str(path.resolve())}}))
             with journal.stage("report", label="compute and write the reports") as stage:
                 summary = summarise(made, config)
-                stage.outputs = _write(partial, made, config, summary, stage.update)
+                stage.outputs = _write(partial, made, config, summary, drawing, stage.update)
         journal.open(folder / JOURNAL)
         if config.tracking.uri is not None:
             _log(open_run(), folder, made, config, summary, journal)
     return FitOutcome(folder, made, summary, config)
 
 
-def _sample(panel: Panel, config: Config, journal: Journal) -> Fit:
+def _sample(panel: Panel, config: Config, journal: Journal, start: Path | None) -> Fit:
     settings = config.sampler
     label = f"sample with {settings.name}, {settings.chains} chains x {settings.draws} draws"
     with journal.stage("sample", label=label) as stage:
@@ -109,7 +119,13 @@ def _sample(panel: Panel, config: Config, journal: Journal) -> Fit:
             diverged = f", {divergences} divergent" if divergences else ""
             stage.update(f"{done:,} of {total:,} draws, tuning included{diverged}")
 
-        made = fit(panel, config.spec, seed=config.seed, progress=progress)
+        earlier = None if start is None else read(start)
+        try:
+            made = fit(panel, config.spec, seed=config.seed, start=earlier, progress=progress)
+        except ValueError as error:
+            if start is None:
+                raise
+            raise InputError(f"the fit cannot start from {start}: {error}") from error
         stage.inputs, stage.rows = [Path(panel.source).name], int(made.posterior.window.sum()) * made.posterior.structure.geos
         for decision in made.decisions:
             stage.decide(decision)
@@ -132,6 +148,7 @@ def summarise(made: Fit, config: Config) -> dict[str, Any]:
         "name": config.name,
         "converged": made.converged,
         "reasons": list(gate.reasons),
+        "quick_look": made.quick_look,
         "gate": gate.as_mapping(),
         "sampler": {"name": made.draws.sampler, **made.draws.settings},
         "seconds": made.seconds,
@@ -145,6 +162,9 @@ def summarise(made: Fit, config: Config) -> dict[str, Any]:
         "decisions": list(made.decisions),
         "data_sha256": made.panel.sha256,
         "config_sha256": config_sha256(config),
+        "weights_sha256": made.weights_sha256,
+        "start_sha256": made.start_sha256,
+        "fit_sha256": made.sha256,
         "lock_sha256": lock_sha256(),
         "git_commit": git_commit(),
         "seed": config.seed,
@@ -164,10 +184,10 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _write(folder: Path, made: Fit, config: Config, summary: dict[str, Any], progress: Any) -> list[str]:
-    progress(POSTERIOR)
-    save(made, folder / POSTERIOR)
-    write_text_atomic(folder / CONFIG, yaml.safe_dump(config.as_mapping(), sort_keys=False, default_flow_style=None, width=120))
+def _write(
+    folder: Path, made: Fit, config: Config, summary: dict[str, Any], drawing: Painters, progress: Callable[[str], None]
+) -> list[str]:
+    """Write all files; what can be drawn beside the rest is asked for first."""
     files = write_fit_files(
         folder,
         made.tables,
@@ -177,7 +197,12 @@ def _write(folder: Path, made: Fit, config: Config, summary: dict[str, Any], pro
         target_kind=made.panel.target_kind,
         name=config.name,
         progress=progress,
+        painters=drawing,
     )
+    progress(POSTERIOR)
+    save(made, folder / POSTERIOR)
+    write_text_atomic(folder / CONFIG, yaml.safe_dump(config.as_mapping(), sort_keys=False, default_flow_style=None, width=120))
+    drawing.finish()
     _write_summary(folder, summary)
     return [POSTERIOR, CONFIG, *files, SUMMARY]
 

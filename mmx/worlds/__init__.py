@@ -4,5 +4,6 @@ from mmx.worlds.files import write
 from mmx.worlds.generate import Simulated, simulate
 from mmx.worlds.registry import WORLDS, World
 from mmx.worlds.standin import like
+from mmx.worlds.variants import VARIANTS
 
-__all__ = ["WORLDS", "Simulated", "World", "like", "simulate", "write"]
+__all__ = ["VARIANTS", "WORLDS", "Simulated", "World", "like", "simulate", "write"]

@@ -1,4 +1,4 @@
-"""What the seed decides: spend over time, response curves, baselines, controls. Every function takes its generator."""
+"""What the seed decides: spend over time, response curves, controls. Every function takes its generator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 
 from mmx.worlds.curves import Curve, Floats
-from mmx.worlds.registry import Baseline, Lever, Medium, Pattern, Range, World
+from mmx.worlds.registry import Lever, Medium, Pattern, Range, World
 
 Rng = np.random.Generator
 WEEKS_PER_YEAR = 365.25 / 7
@@ -103,29 +103,6 @@ def buying(world: World, seed: int, weeks: Floats, demand: Floats) -> Floats:
             log = log + world.demand.spend * demand
         columns.append(np.where(shape > 0, level * np.exp(log), 0.0))
     return np.stack(columns, axis=-1)
-
-
-def baseline(rng: Rng, settings: Baseline, years: Floats) -> Floats:
-    """Trend, season and drift around 1, (time,); ``years`` is time in years from the first period."""
-    share = years / years[-1] - 0.5
-    out = 1 + rng.uniform(*settings.trend) * share
-    phase = rng.uniform(0, 2 * np.pi, size=2)
-    for pair in (1, 2):
-        out = out + settings.season / pair * np.cos(2 * np.pi * pair * years + phase[pair - 1])
-    return np.asarray(np.maximum(out + settings.drift_sd * _smooth(rng, years, settings.drift_years), 0.2))
-
-
-def _smooth(rng: Rng, years: Floats, length: float) -> Floats:
-    """Draw from a Gaussian process with squared-exponential kernel: white noise under a Gaussian of width length / sqrt 2.
-
-    An eigendecomposition of the kernel would do the same, but its null space depends on the number of threads.
-    """
-    step = years[1] - years[0]
-    margin = int(np.ceil(3 * length / step))
-    shocks = rng.standard_normal(len(years) + 2 * margin)
-    kernel = np.exp(-((np.arange(-margin, margin + 1) * step / length) ** 2))
-    smooth = np.convolve(shocks, kernel / np.sqrt((kernel**2).sum()), mode="valid")
-    return np.asarray(smooth - smooth.mean())
 
 
 def lever(rng: Rng, settings: Lever, geos: int, periods: int) -> Floats:

@@ -15,6 +15,7 @@ from mmx.config import read_config
 from mmx.errors import ConfigError
 from mmx.worlds.registry import WORLDS, World
 from mmx.worlds.scene import Frame, Scene, build
+from mmx.worlds.variants import departures, in_variant
 
 START = np.datetime64("2022-01-03")
 FORMAT = 1
@@ -57,7 +58,7 @@ class Simulated:
         return self.plan_value(multipliers) - self.plan_value({})
 
 
-def simulate(world: str, *, seed: int, periods: int = 156) -> Simulated:
+def simulate(world: str, *, seed: int, periods: int = 156, variant: str = "named") -> Simulated:
     """Simulate one of ``WORLDS``.
 
     Parameters
@@ -67,11 +68,16 @@ def simulate(world: str, *, seed: int, periods: int = 156) -> Simulated:
         The same seed gives the same table and truth; another one other parameters and other data.
     periods : int
         Weeks, at least 30.
+    variant : {"named", "inside", "outside"}
+        ``named``: the world as it is stated, and settings that name its families of curves. The others have another median
+        of true ROAS with each seed, and settings that leave the curves to the model's defaults, as a user would who
+        does not know them: ``inside`` draws from the default model's family as far as the world does, ``outside`` draws
+        curves, carryover, baseline and noise that it does not have. Their truth names the ``departures`` from it.
 
     Raises
     ------
     ConfigError
-        If there is no such world (the nearest name is offered), or too few periods.
+        If there is no such world or variant (the nearest name is offered), or too few periods.
     """
     if world not in WORLDS:
         near = difflib.get_close_matches(world, WORLDS, n=1)
@@ -79,23 +85,26 @@ def simulate(world: str, *, seed: int, periods: int = 156) -> Simulated:
         raise ConfigError(f"there is no world {world!r}. {hint}")
     if periods < 30:
         raise ConfigError(f"a world needs at least 30 weeks, so that every channel is bought; {periods} were asked for")
-    chosen = WORLDS[world]
-    settings = settings_of(world, chosen)
+    chosen = in_variant(WORLDS[world], variant, seed)
+    settings = settings_of(world, chosen, families=variant == "named")
     budget = read_config(settings).budget
     dates = START + np.arange(periods) * np.timedelta64(7, "D")
     frame = Frame(dates, np.ones(periods, dtype=bool), "money", 1.0, budget)
     scene = build(chosen, frame, seed=seed)
-    return Simulated(_table(scene), truth_of(scene, name=world, seed=seed), settings, scene)
+    truth = truth_of(scene, name=world, seed=seed)
+    if variant != "named":
+        truth |= {"variant": variant, "departures": list(departures(chosen, scene.mechanism.curves))}
+    return Simulated(_table(scene), truth, settings, scene)
 
 
-def settings_of(name: str, world: World) -> dict[str, Any]:
-    """Return the settings that fit a world's table, families of curves included."""
+def settings_of(name: str, world: World, *, families: bool = True) -> dict[str, Any]:
+    """Return the settings that fit a world's table, families of curves included where they are asked for."""
     channels: dict[str, Any] = {}
     for medium in world.media:
         channels[medium.name] = {"spend": f"{medium.name}_spend"}
-        if medium.adstock != "geometric":
+        if families and medium.adstock != "geometric":
             channels[medium.name]["adstock"] = medium.adstock
-        if medium.saturation != "hill":
+        if families and medium.saturation != "hill":
             channels[medium.name]["saturation"] = medium.saturation
     data: dict[str, Any] = {"date": "week", "target": "revenue", "currency": "EUR", "channels": channels}
     if world.geos is not None:

@@ -98,6 +98,37 @@ class Demand:
 
 
 @dataclass(frozen=True)
+class Irregular:
+    """What makes a baseline unlike a line, two Fourier pairs and a smooth drift with independent noise.
+
+    Attributes
+    ----------
+    wander : (low, high)
+        Standard deviation over time of a random walk, of changes of level or of a broken line, one of them by seed, in
+        multiples of ``drift_sd``.
+    bump : (low, high)
+        Height of the largest yearly bump: a Christmas peak, school holidays or spring and autumn, one of them by seed; half
+        of the Fourier season stays.
+    spikes : (low, high)
+        Height of single weeks that return every year.
+    spike_weeks : (fewest, most)
+        How many of them.
+    rho : (low, high)
+        Correlation of the noise of neighbouring weeks.
+    local_trend, local_season : float
+        Between geos, standard deviation of the change from the first to the last period and of the log of the bumps.
+    """
+
+    wander: Range = (1.0, 2.0)
+    bump: Range = (0.12, 0.35)
+    spikes: Range = (0.06, 0.2)
+    spike_weeks: tuple[int, int] = (0, 2)
+    rho: Range = (0.0, 0.5)
+    local_trend: float = 0.06
+    local_season: float = 0.25
+
+
+@dataclass(frozen=True)
 class Baseline:
     """The KPI without media, relative to its level.
 
@@ -109,12 +140,15 @@ class Baseline:
         Amplitude of the first yearly Fourier pair; the second has half of it.
     drift_sd, drift_years : float
         Slow Gaussian drift: standard deviation and length scale.
+    irregular : Irregular or None
+        What takes the place of the drift and of half of the season.
     """
 
     trend: Range = (-0.1, 0.25)
     season: float = 0.08
     drift_sd: float = 0.03
     drift_years: float = 0.5
+    irregular: Irregular | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +206,8 @@ class World:
     geos : Geos or None
     half_saturation, slope, lam : (median, sd of the logarithm)
         Of the lognormals that the saturation parameters are drawn from.
+    foreign_curves : bool
+        Whether carryover and saturation are drawn from families that the default model does not have.
     """
 
     about: str
@@ -188,6 +224,7 @@ class World:
     half_saturation: Range = (1.2, 0.3)
     slope: Range = (1.2, 0.25)
     lam: Range = (1.2, 0.3)
+    foreign_curves: bool = False
 
 
 SIX = (

@@ -15,10 +15,12 @@ from mmx.data.panel import NATIONAL
 from mmx.schema import BudgetSettings
 from mmx.spec import TargetKind
 from mmx.worlds import draws
-from mmx.worlds.curves import Floats
+from mmx.worlds.baselines import baseline, noise_correlation
+from mmx.worlds.curves import Curve, Floats
 from mmx.worlds.plan import PlanProblem
-from mmx.worlds.registry import Geos, World
+from mmx.worlds.registry import Geos, Medium, World
 from mmx.worlds.truth import Mechanism
+from mmx.worlds.variants import foreign_curve
 
 Dates = npt.NDArray[np.datetime64]
 INDEX_LEVEL = 5000.0
@@ -100,11 +102,11 @@ class Scene:
 
 def build(world: World, frame: Frame, *, seed: int) -> Scene:
     """Draw one realisation of a world; paid media must precede organic ones."""
-    years = (frame.dates - frame.dates[0]).astype(np.float64) / 365.25
-    demand = draws.autoregressive(draws.stream(seed, "demand"), len(years), 0.85)
+    periods = len(frame.dates)
+    demand = draws.autoregressive(draws.stream(seed, "demand"), periods, 0.85)
     names, population = _geos(world, seed)
     spend, exposure = _media(world, frame, seed, demand, population)
-    levers = {v.name: draws.lever(draws.stream(seed, f"lever/{v.name}"), v, len(names), len(years)) for v in world.levers}
+    levers = {v.name: draws.lever(draws.stream(seed, f"lever/{v.name}"), v, len(names), periods) for v in world.levers}
     silent = _silent(world, frame, seed, spend, exposure, population)
     organic_share = [
         draws.stream(seed, f"share/{m.name}").uniform(*world.organic_share) if m.active else 0.0
@@ -115,7 +117,7 @@ def build(world: World, frame: Frame, *, seed: int) -> Scene:
     targets, total = _targets(world, frame, seed, silent, share, organic_share)
     mechanism = _solved(silent, targets)
 
-    relative = _relative(world, seed, years, demand, population, levers)
+    relative = _relative(world, seed, frame.dates, demand, population, levers)
     left = (1 - share - sum(organic_share)) * total
     level = left / float((relative * mechanism.worth)[:, frame.window].sum())
     media = sum((mechanism.effect(m) for m in range(len(mechanism.names))), np.zeros_like(relative))
@@ -124,7 +126,7 @@ def build(world: World, frame: Frame, *, seed: int) -> Scene:
     kpi = np.maximum(kpi, 0.02 * mean)
     effects = {v.name: level * float(population.sum()) * _effect(seed, v.name, v.effect) for v in world.levers}
     if world.demand is not None:
-        error = world.demand.index_noise * draws.stream(seed, "index").standard_normal(len(years))
+        error = world.demand.index_noise * draws.stream(seed, "index").standard_normal(periods)
         levers[world.demand.index] = np.broadcast_to(np.round(demand + error, 4), mean.shape).copy()
         effects[world.demand.index] = float("nan")
     kpi = np.round(kpi, 0 if frame.target_kind == "count" else 2)
@@ -139,10 +141,14 @@ def _geos(world: World, seed: int) -> tuple[tuple[str, ...], Floats]:
     return tuple(f"geo_{i + 1:02d}" for i in range(world.geos.count)), np.array(heads, dtype=np.float64)
 
 
+def _weeks(dates: Dates) -> Floats:
+    """Week of the year of each period, 0 to 52, (time,)."""
+    return np.asarray((dates - dates.astype("datetime64[Y]")).astype(np.float64) / 7)
+
+
 def _media(world: World, frame: Frame, seed: int, demand: Floats, population: Floats) -> tuple[Floats, Floats]:
     """Spend (geo, time, channel) and exposure (geo, time, media), rounded as a table would have them."""
-    day = (frame.dates - frame.dates.astype("datetime64[Y]")).astype(np.float64)
-    national = draws.buying(world, seed, day / 7, demand)
+    national = draws.buying(world, seed, _weeks(frame.dates), demand)
     cells = population[:, None, None] / population.sum() * national
     if world.geos is not None:
         cells = cells * _local(world.geos, seed, cells.shape)
@@ -172,7 +178,7 @@ def _silent(world: World, frame: Frame, seed: int, spend: Floats, exposure: Floa
     """Return the mechanism with effects of 1 per head, up to the geos' deviations, before betas are solved."""
     heads = exposure / population[:, None, None]
     scale = np.array([x[x > 0].mean() for x in np.moveaxis(heads, -1, 0)])
-    curves = tuple(draws.curve(draws.stream(seed, f"curve/{m.name}"), m, world) for m in world.media)
+    curves = tuple(_curve(world, m, seed) for m in world.media)
     deviation = np.zeros((len(population), len(world.media)))
     if world.geos is not None:
         deviation = world.geos.effect * draws.stream(seed, "effects").standard_normal(deviation.shape)
@@ -182,6 +188,11 @@ def _silent(world: World, frame: Frame, seed: int, spend: Floats, exposure: Floa
         worth = np.round(50 * np.exp(0.01 * rng.standard_normal(worth.shape)), 4)
     names = tuple(m.name for m in world.media)
     return Mechanism(names, spend, exposure, population, scale, curves, np.exp(deviation), worth, frame.window)
+
+
+def _curve(world: World, medium: Medium, seed: int) -> Curve:
+    rng = draws.stream(seed, f"curve/{medium.name}")
+    return foreign_curve(rng, medium) if world.foreign_curves else draws.curve(rng, medium, world)
 
 
 def _targets(
@@ -203,12 +214,16 @@ def _solved(silent: Mechanism, targets: Floats) -> Mechanism:
     return replace(silent, beta=silent.beta * (targets / unit))
 
 
-def _relative(world: World, seed: int, years: Floats, demand: Floats, population: Floats, levers: dict[str, Floats]) -> Floats:
+def _years(dates: Dates) -> Floats:
+    """Time in years from the first period, (time,)."""
+    return np.asarray((dates - dates[0]).astype(np.float64) / 365.25)
+
+
+def _relative(world: World, seed: int, dates: Dates, demand: Floats, population: Floats, levers: dict[str, Floats]) -> Floats:
     """KPI without media in units of its level, (geo, time); a head of an average geo has about 1."""
-    pattern = draws.baseline(draws.stream(seed, "baseline"), world.baseline, years)
+    rows = baseline(seed, world.baseline, _years(dates), _weeks(dates), len(population))
     if world.demand is not None:
-        pattern = pattern + world.demand.kpi * demand
-    rows = np.broadcast_to(pattern, (len(population), len(years)))
+        rows = rows + world.demand.kpi * demand
     if world.geos is not None:
         deviation = world.geos.level * draws.stream(seed, "levels").standard_normal(len(population))
         rows = rows + (np.exp(deviation) - 1)[:, None]
@@ -223,6 +238,8 @@ def _effect(seed: int, name: str, between: tuple[float, float]) -> float:
 
 def _noise(world: World, seed: int, shape: tuple[int, ...]) -> Floats:
     rng = draws.stream(seed, "noise")
-    if world.noise.dof is None:
-        return world.noise.sd * rng.standard_normal(shape)
-    return world.noise.sd * rng.standard_t(world.noise.dof, shape)
+    noise = rng.standard_normal(shape) if world.noise.dof is None else rng.standard_t(world.noise.dof, shape)
+    rho = noise_correlation(seed, world.baseline)
+    for t in range(1, shape[1] if rho > 0 else 0):
+        noise[:, t] = rho * noise[:, t - 1] + np.sqrt(1 - rho**2) * noise[:, t]
+    return np.asarray(world.noise.sd * noise)

@@ -140,7 +140,7 @@ def _medium(i: int, name: str, spec: MediaSpec, factor: float, *, paid: bool = T
         delay=(0.5, min(3.0, spec.adstock_window / 3)),
         paid=paid,
         unit_cost=0.01 if priced else None,
-        adstock=spec.adstock,
+        adstock="delayed" if spec.adstock == "delayed" else "geometric",
         saturation=spec.saturation,
         window=spec.adstock_window,
     )

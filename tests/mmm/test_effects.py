@@ -8,6 +8,7 @@ import pytest
 from mmx.jax_setup import jax
 from mmx.mmm import density
 from mmx.mmm.inputs import zero_sum_bases
+from mmx.response.registry import ADSTOCKS, SATURATIONS
 
 from .. import oracle
 from .cases import Case, every
@@ -49,7 +50,7 @@ def test_contribution_over_spend_is_the_sampled_roas(solved: tuple) -> None:
     case, points = solved
     media = of_kind(case, "roas")
     spend = case.oracle.panel.array("spend")[:, case.oracle.train].sum(axis=(0, 1))
-    assert len(media) == 4
+    assert len(media) == len(ADSTOCKS) * len(SATURATIONS)
     for params, _, money in points:
         np.testing.assert_allclose(money[media] / spend[media], own_effect(case, params, media), rtol=1e-9)
 
@@ -58,8 +59,8 @@ def test_contribution_over_the_kpi_is_the_sampled_share(solved: tuple) -> None:
     case, points = solved
     panel, own, together = case.oracle.panel, of_kind(case, "contribution"), of_kind(case, "total")
     kpi = (panel.array("kpi") * panel.array("unit_value"))[:, case.oracle.train].sum()
-    assert len(own) == 5  # four channels and the organic medium
-    assert len(together) == 4
+    assert len(own) == len(ADSTOCKS) * len(SATURATIONS) + 1  # the channels and the organic medium
+    assert len(together) == len(ADSTOCKS) * len(SATURATIONS)
     for params, _, money in points:
         np.testing.assert_allclose(money[own] / kpi, own_effect(case, params, own), rtol=1e-9)
         assert money[together].sum() / kpi == pytest.approx(params["total"][0], rel=1e-9)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import ctypes
+import gc
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from mmx.infer.nutpie_nuts import through_jax
-from mmx.mmm import kernel
+from mmx.mmm import kernel_arrays, kernel_load
 from mmx.mmm.structure import Structure
 from mmx.mmm.target import build
 
@@ -21,23 +25,25 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def test_the_kernel_is_the_jax_density(case: Case) -> None:
-    arrays = kernel.arrays_of(case.structure, case.inputs)
+    arrays = kernel_arrays.arrays_of(case.structure, case.inputs)
+    kernel = kernel_load.load().bind(arrays)
     for q in case.points(10, seed=3):
-        value, gradient = kernel.value_and_gradient(q, arrays)
+        value, gradient = kernel(q)
         expected, slope = case.density(q)
         assert value == pytest.approx(expected, rel=1e-12)
         np.testing.assert_allclose(gradient, slope, rtol=1e-12, atol=1e-12 * np.abs(slope).max())
 
 
 def test_the_kernels_gradient_is_the_finite_difference(case: Case) -> None:
-    arrays = kernel.arrays_of(case.structure, case.inputs)
+    arrays = kernel_arrays.arrays_of(case.structure, case.inputs)
+    kernel = kernel_load.load().bind(arrays)
     q = case.points(1, seed=4)[0]
-    gradient = kernel.value_and_gradient(q, arrays)[1]
-    assert_gradient(gradient, lambda at: kernel.value_and_gradient(at, arrays)[0], q)
+    gradient = kernel(q)[1]
+    assert_gradient(gradient, lambda at: kernel(at)[0], q)
 
 
 def test_every_family_has_an_entry(case: Case) -> None:
-    assert kernel.supports(case.structure)
+    assert kernel_arrays.supports(case.structure)
 
 
 def test_a_family_without_an_entry_goes_through_jax(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +51,7 @@ def test_a_family_without_an_entry_goes_through_jax(monkeypatch: pytest.MonkeyPa
     structure: Structure = case.structure
     media = [str(m) for m in range(structure.media)]
     q = case.points(1)[0]
-    monkeypatch.setattr(kernel, "SATURATION_CODES", {})
+    monkeypatch.setattr(kernel_arrays, "SATURATION_CODES", {})
     target = build(structure, case.inputs, media)
     assert target.compiled is None
     assert through_jax(target)(q)[0] == pytest.approx(case.density(q)[0], rel=1e-12)
@@ -53,8 +59,52 @@ def test_a_family_without_an_entry_goes_through_jax(monkeypatch: pytest.MonkeyPa
 
 def test_extreme_points_are_finite_or_rejected(case: Case) -> None:
     """Far out the density may overflow to minus infinity or NaN, which a sampler rejects, but it never raises."""
-    arrays = kernel.arrays_of(case.structure, case.inputs)
+    arrays = kernel_arrays.arrays_of(case.structure, case.inputs)
+    kernel = kernel_load.load().bind(arrays)
     for scale in (5.0, 30.0):
         for q in case.points(3, seed=6) * scale:
-            value, _ = kernel.value_and_gradient(q, arrays)
+            value, _ = kernel(q)
             assert not value > 1e12
+
+
+def test_the_c_function_is_the_kernel(case: Case) -> None:
+    media = [str(m) for m in range(case.structure.media)]
+    native = build(case.structure, case.inputs, media).native
+    assert native is not None
+    functions = native()
+    call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)(functions.density)
+    arrays = kernel_arrays.arrays_of(case.structure, case.inputs)
+    kernel = kernel_load.load().bind(arrays)
+    for q in case.points(3, seed=5):
+        gradient, value = np.empty(q.size), np.empty(1)
+        table = functions.table.ctypes.data
+        assert call(q.size, q.ctypes.data, gradient.ctypes.data, value.ctypes.data, table) == 0
+        expected, slope = kernel(q)
+        assert value[0] == expected
+        np.testing.assert_array_equal(gradient, slope)
+        q[0] = np.nan
+        assert call(q.size, q.ctypes.data, gradient.ctypes.data, value.ctypes.data, table) > 0
+
+
+def test_calls_at_the_same_time_do_not_share_memory(case: Case) -> None:
+    """More threads than slots of scratch memory, each at its own point, give what one thread gives."""
+    arrays = kernel_arrays.arrays_of(case.structure, case.inputs)
+    kernel = kernel_load.load().bind(arrays)
+    points = list(case.points(3 * kernel_arrays.SLOTS, seed=8))
+    alone = [kernel(q)[0] for q in points]
+    with ThreadPoolExecutor(2 * kernel_arrays.SLOTS) as pool:
+        for _ in range(5):
+            assert [v for v, _ in pool.map(lambda q: kernel(q), points)] == alone
+    assert not arrays.busy.any()
+
+
+def test_a_bound_kernel_keeps_its_memory(case: Case) -> None:
+    """The C function reads and writes arrays by address: they must live as long as the callable."""
+    call = kernel_load.load().bind(kernel_arrays.arrays_of(case.structure, case.inputs))
+    assert any(isinstance(held, tuple) for held in (cell.cell_contents for cell in call.__closure__))
+    q = case.points(1)[0]
+    first = call(q)[0]
+    gc.collect()
+    others = [np.full(1_000_000, np.nan) for _ in range(20)]
+    assert call(q)[0] == first
+    assert len(others) == 20

@@ -6,7 +6,7 @@ import pytest
 
 from mmx.mmm.fit import Fit
 from mmx.mmm.posterior import Posterior
-from mmx.mmm.quantities import _crps
+from mmx.mmm.quantities import _crps, _quantiles
 
 from .. import oracle
 
@@ -159,7 +159,15 @@ def test_crps_is_its_definition() -> None:
     rng = np.random.default_rng(0)
     draws, actual = rng.normal(size=(40, 3)), np.array([0.0, 1.0, 5.0])
     spread = np.abs(draws[:, None] - draws[None, :]).mean(axis=(0, 1))
-    np.testing.assert_allclose(_crps(draws, actual), np.abs(draws - actual).mean(axis=0) - 0.5 * spread, rtol=1e-12)
+    found = _crps(np.sort(draws.T, axis=1), actual)
+    np.testing.assert_allclose(found, np.abs(draws - actual).mean(axis=0) - 0.5 * spread, rtol=1e-12)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3, 40, 1000])
+def test_quantiles_are_numpys(samples: int) -> None:
+    values, shares = np.random.default_rng(1).normal(size=(samples, 3)), (0.0, 0.05, 0.5, 0.95, 1.0)
+    found = _quantiles(np.sort(values.T, axis=1), shares)
+    np.testing.assert_allclose(found, np.quantile(values, shares, axis=0), rtol=1e-13, atol=1e-14)
 
 
 def test_the_tail_ends_where_little_is_left(national_fit: Fit) -> None:

@@ -11,8 +11,8 @@ from mmx.response.registry import ADSTOCKS, Adstock
 from ..finite import assert_gradient
 
 # Values of every parameter that a family may have; the media axis holds all their combinations.
-VALUES = {"alpha": (0.001, 0.3, 0.7, 0.95), "theta": (0.02, 0.25, 0.5, 0.9)}
-EXTREME = {"alpha": (0.001, 0.5, 0.999), "theta": (0.001, 0.5, 0.999)}
+VALUES = {"alpha": (0.001, 0.3, 0.7, 0.95), "theta": (0.02, 0.25, 0.5, 0.9), "stage": (0.001, 0.3, 0.8, 0.999)}
+EXTREME = {"alpha": (0.001, 0.5, 0.999), "theta": (0.001, 0.5, 0.999), "stage": (0.001, 0.5, 0.999)}
 WINDOW, TIMES, GEOS = 9, 25, 2
 LONG = 1200  # 0.95 ** 1200 is below the rounding error
 
@@ -139,3 +139,18 @@ def test_delayed_exposure_is_forgotten_after_the_window() -> None:
     found = apply(ADSTOCKS["delayed"], x, params)[:, 0, 0]
     assert (found[:WINDOW] > 0).all()
     np.testing.assert_array_equal(found[WINDOW:], 0.0)
+
+
+def test_two_stages_are_a_geometric_one_and_another() -> None:
+    params = grid(ADSTOCKS["two_stage"])
+    x = exposure(params)
+    first = apply(ADSTOCKS["geometric"], x, {"alpha": params["alpha"]})
+    both = apply(ADSTOCKS["geometric"], first, {"alpha": params["alpha"] * params["stage"]})
+    np.testing.assert_allclose(apply(ADSTOCKS["two_stage"], x, params), both, rtol=1e-12)
+
+
+def test_two_equal_stages_are_the_pascal_lag() -> None:
+    """Solow (1960): weights ``(lag + 1) (1 - alpha)^2 alpha^lag``."""
+    alpha, lag = np.array([0.3, 0.8]), np.arange(30)[:, None]
+    found = weights(ADSTOCKS["two_stage"], {"alpha": alpha, "stage": np.ones(2)}, 30)
+    np.testing.assert_allclose(found, (lag + 1) * (1 - alpha) ** 2 * alpha**lag, rtol=1e-12)

@@ -69,6 +69,16 @@ class Made:
         return content
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _imported(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Have mlflow and matplotlib at hand, as ``command_line`` assumes: processes of their own would import them per command."""
+    import matplotlib  # noqa: F401
+
+    from mmx.track.client import connect
+
+    connect(f"sqlite:///{tmp_path_factory.mktemp('imported')}/mlflow.db")
+
+
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ``configs/shop.yaml`` and the table beside it; runs go to its ``mlruns``."""

@@ -7,7 +7,7 @@ import pytest
 from mmx.config import read_config
 from mmx.errors import ConfigError
 from mmx.worlds import WORLDS, simulate
-from mmx.worlds.draws import _smooth
+from mmx.worlds.baselines import smooth
 
 NAMED = sorted(WORLDS)
 
@@ -144,7 +144,7 @@ def test_too_few_periods_are_refused():
 
 def test_drift_has_the_stated_spread_and_length():
     years = np.arange(4000) * 7 / 365.25
-    drift = _smooth(np.random.default_rng(1), years, 0.5)
+    drift = smooth(np.random.default_rng(1), years, 0.5)
     lag = round(0.5 * 365.25 / 7)
     # about 77 years are some 60 independent stretches, so that the standard deviation is known to about a tenth
     assert drift.std() == pytest.approx(1, abs=0.3)

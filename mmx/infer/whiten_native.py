@@ -1,0 +1,110 @@
+"""The affine map around a compiled C density: ``z -> q = mean + factor z``, density and gradient by the inner function.
+
+In the form that nutpie expects of a log density: ``(dim, position, gradient, log density, table) -> 0``, or a positive number
+where the density is not finite. The table holds four addresses: inner density, inner table, mean, factor.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llvmlite.ir as ir
+import numba
+import numpy as np
+import numpy.typing as npt
+from numba import carray, types
+from numba.extending import intrinsic
+
+from mmx.infer.target import Native
+from mmx.jax_setup import cache_folder
+
+Floats = npt.NDArray[np.float64]
+
+_DOUBLES, _WORDS = types.CPointer(types.float64), types.CPointer(types.int64)
+_SIGNATURE = types.int64(types.uint64, _DOUBLES, _DOUBLES, _DOUBLES, _WORDS)
+
+
+@intrinsic
+def _doubles(context, address):  # type: ignore[no-untyped-def]
+    """Numbers at an address."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.inttoptr(arguments[0], ir.DoubleType().as_pointer())
+
+    return _DOUBLES(types.int64), generate
+
+
+@intrinsic
+def _call(context, function, dim, position, gradient, density, table):  # type: ignore[no-untyped-def]
+    """Call the C density at an address; ``position``, ``gradient``, ``density`` and ``table`` are addresses too."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        word, double = ir.IntType(64), ir.DoubleType().as_pointer()
+        kind = ir.FunctionType(word, [word, double, double, double, word.as_pointer()])
+        inner = builder.inttoptr(arguments[0], kind.as_pointer())
+        pointers = [builder.inttoptr(a, t) for a, t in zip(arguments[2:], kind.args[1:], strict=True)]
+        return builder.call(inner, [arguments[1], *pointers])
+
+    return types.int64(types.int64, types.int64, types.intp, types.intp, types.intp, types.int64), generate
+
+
+def _density(dim, position, gradient, density, table):  # type: ignore[no-untyped-def]
+    """Fill gradient and log density at a whitened position (dim,)."""
+    size = np.int64(dim)
+    place = carray(table, (4,))
+    mean, factor = carray(_doubles(place[2]), (dim,)), carray(_doubles(place[3]), (dim, dim))
+    z, out, value = carray(position, (dim,)), carray(gradient, (dim,)), carray(density, (1,))
+    q, inner = np.empty(dim), np.empty(dim)
+    fours = size - size % 4  # Four rows at a time read a vector once; above the diagonal the factor is zero.
+    for i in range(0, fours, 4):
+        a, b, c, d = 0.0, 0.0, 0.0, 0.0
+        for j in range(i + 4):
+            a += factor[i, j] * z[j]
+            b += factor[i + 1, j] * z[j]
+            c += factor[i + 2, j] * z[j]
+            d += factor[i + 3, j] * z[j]
+        q[i], q[i + 1], q[i + 2], q[i + 3] = mean[i] + a, mean[i + 1] + b, mean[i + 2] + c, mean[i + 3] + d
+    for i in range(fours, size):
+        total = 0.0
+        for j in range(size):
+            total += factor[i, j] * z[j]
+        q[i] = mean[i] + total
+    code = _call(place[0], size, q.ctypes.data, inner.ctypes.data, value.ctypes.data, place[1])
+    for j in range(size):
+        out[j] = 0.0
+    for i in range(0, fours, 4):
+        a, b, c, d = inner[i], inner[i + 1], inner[i + 2], inner[i + 3]
+        for j in range(i + 4):
+            out[j] += factor[i, j] * a + factor[i + 1, j] * b + factor[i + 2, j] * c + factor[i + 3, j] * d
+    for i in range(fours, size):
+        for j in range(size):
+            out[j] += factor[i, j] * inner[i]
+    return code
+
+
+def _compiled() -> Any:
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_folder() / "numba" / "whiten")
+    try:
+        fast = {"contract", "reassoc", "nsz"}  # Sums may be taken in vectors.
+        return numba.cfunc(_SIGNATURE, cache=True, error_model="numpy", fastmath=fast)(_density)
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+log_density = _compiled()
+
+
+def whitened(inner: Native, mean: Floats, factor: Floats) -> Native:
+    """Wrap a compiled density.
+
+    Parameters
+    ----------
+    inner : Native
+    mean : array, (dim,)
+    factor : array, (dim, dim)
+        Lower triangular.
+    """
+    mean, factor = (np.ascontiguousarray(v, dtype=np.float64) for v in (mean, factor))
+    addresses = [inner.density, inner.table.ctypes.data, mean.ctypes.data, factor.ctypes.data]
+    return Native(log_density.address, inner.copy, np.array(addresses, dtype=np.int64), (inner, mean, factor))

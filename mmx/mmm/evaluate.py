@@ -1,0 +1,169 @@
+"""Evaluate draws by compiled code: money of media, coefficients and baseline. The fast twin of ``mmx.mmm.evaluate_jax``.
+
+Draws are spread over threads; each is summed on its own, so the result does not depend on their number. Tests hold both twins
+equal to 1e-12 for every family.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mmx.data.panel import Floats
+from mmx.mmm.evaluate_baseline import Data
+from mmx.mmm.evaluate_baseline import coefficients as _coefficients
+from mmx.mmm.evaluate_curves import ADSTOCK_CODES, SATURATION_CODES, SHAPES
+from mmx.mmm.evaluate_sums import by_group, by_period
+from mmx.mmm.structure import Structure
+
+Ints = npt.NDArray[np.int64]
+PARTS = 4  # Blocks of draws per thread: they do not end at the same time.
+FEWEST = 16  # Draws in a block.
+
+
+def supports(structure: Structure) -> bool:
+    """Whether every family of a structure has an entry here; others go through JAX."""
+    adstocks = all(family in ADSTOCK_CODES for family, _ in structure.adstock)
+    return adstocks and all(family in SATURATION_CODES for family in structure.saturation)
+
+
+def levels(
+    structure: Structure, params: Mapping[str, Floats], beta: Floats, x: Floats, money: Floats, first: int = 0
+) -> Floats:
+    """Money by period from row ``first`` on, (sample, time - first, media); see ``mmx.mmm.levels.levels``."""
+    codes, shapes, beta = _codes(structure), _shapes(structure, params, len(beta)), _floats(beta)
+    by_medium, money = _by_medium(x), _floats(money)
+    out = np.empty((len(beta), len(x) - first, structure.media))
+
+    def block(rows: slice) -> None:
+        by_period(codes, shapes[rows], beta[rows], by_medium, money, first, out[rows])
+
+    _in_blocks(len(beta), block)
+    return out
+
+
+def totals(
+    structure: Structure,
+    params: Mapping[str, Floats],
+    beta: Floats,
+    x: Floats,
+    before: Floats,
+    money: Floats,
+    groups: Ints,
+    multipliers: Floats,
+) -> Floats:
+    """Money by multiplier and group of periods, (sample, multiplier, group, media); see ``mmx.mmm.levels.totals``."""
+    codes, shapes, beta = _codes(structure), _shapes(structure, params, len(beta)), _floats(beta)
+    moved, fixed, money = _by_medium(x), _by_medium(before if before.any() else before[:0]), _floats(money)
+    runs, multipliers = _runs(groups), _floats(multipliers)
+    out = np.empty((len(beta), len(multipliers), int(groups.max()) + 1, structure.media))
+
+    def block(rows: slice) -> None:
+        by_group(codes, shapes[rows], beta[rows], moved, fixed, money, runs, multipliers, out[rows])
+
+    _in_blocks(len(beta), block)
+    return out
+
+
+def coefficients(
+    structure: Structure,
+    inputs: Mapping[str, Any],
+    params: Mapping[str, Floats],
+    drawn: Mapping[str, Floats],
+) -> tuple[Floats, Floats, Floats]:
+    """Coefficients of media and baseline; see ``mmx.mmm.parameters``.
+
+    Parameters
+    ----------
+    structure, inputs
+    params : mapping of str to array, (sample, size)
+    drawn : mapping of str to array
+        ``effect (sample, media)``, ``factor (sample, geo, media)``, ``prior_sd (sample, column)``, and standard normals
+        ``shared_noise (sample, column)``, ``geo_noise (sample, geo)``.
+
+    Returns
+    -------
+    beta, gamma, geo_intercept : array, (sample, geo, media), (sample, column) and (sample, geo)
+    """
+    samples = len(drawn["effect"])
+    data = _data(structure, inputs)
+    shapes, noise = _shapes(structure, params, samples), _floats(params["noise"][:, 0])
+    names = ("effect", "factor", "prior_sd", "shared_noise", "geo_noise")
+    effect, factor, prior_sd, shared_noise, geo_noise = (_floats(drawn[name]) for name in names)
+    beta = np.empty((samples, structure.geos, structure.media))
+    gamma, geo = np.empty((samples, structure.columns)), np.empty((samples, structure.geos))
+
+    def block(rows: slice) -> None:
+        own = (shapes[rows], effect[rows], factor[rows], prior_sd[rows], noise[rows], shared_noise[rows], geo_noise[rows])
+        _coefficients(data, *own, beta[rows], gamma[rows], geo[rows])
+
+    _in_blocks(samples, block)
+    return beta, gamma, geo
+
+
+def _in_blocks(samples: int, block: Callable[[slice], None]) -> None:
+    """Call ``block`` on all draws, side by side."""
+    workers = os.cpu_count() or 1
+    size = max(-(-samples // (PARTS * workers)), FEWEST)
+    parts = [slice(start, min(start + size, samples)) for start in range(0, samples, size)]
+    if len(parts) == 1:
+        block(parts[0])
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(block, parts))
+
+
+def _data(structure: Structure, inputs: Mapping[str, Any]) -> Data:
+    before = inputs["x_before"] if structure.carry_in else inputs["x_before"][:0]
+    return Data(
+        codes=_codes(structure),
+        direct=np.array([kind == "coefficient" for kind in structure.kind], dtype=np.int64),
+        numerator=_floats(inputs["numerator"]),
+        x=_by_medium(inputs["x"]),
+        x_before=_by_medium(before),
+        money=_floats(inputs["money_train"]),
+        y=_floats(inputs["y"]),
+        w=_floats(inputs["w"]),
+        z_cell=_floats(inputs["z_cell"]),
+        z_time=_floats(inputs["z_time"]),
+        zz=_floats(inputs["zz"]),
+        z_geo=_floats(inputs["z_geo"]),
+        w_geo=_floats(inputs["w_geo"]),
+        geo_sd=float(inputs["geo_intercept_sd"]),
+    )
+
+
+def _codes(structure: Structure) -> Ints:
+    adstock = [(ADSTOCK_CODES[family], window) for family, window in structure.adstock]
+    columns = [(*code, SATURATION_CODES[family]) for code, family in zip(adstock, structure.saturation, strict=True)]
+    return np.array(np.transpose(columns), dtype=np.int64, order="C")
+
+
+def _shapes(structure: Structure, params: Mapping[str, Floats], samples: int) -> Floats:
+    """Shape parameters of all media, (sample, media, 5); NaN where a medium lacks one."""
+    shapes = np.full((samples, structure.media, len(SHAPES)), np.nan)
+    for block in structure.blocks:
+        if block.name in SHAPES:
+            shapes[:, list(block.media), SHAPES.index(block.name)] = params[block.name]
+    return shapes
+
+
+def _runs(groups: Ints) -> Ints:
+    """Periods in a row of one group that is counted, (run, 3): first, end and group."""
+    starts = np.flatnonzero(np.diff(groups, prepend=groups[0] + 1))
+    runs = np.column_stack([starts, np.append(starts[1:], len(groups)), groups[starts]])
+    return np.array(runs[runs[:, 2] >= 0], dtype=np.int64, order="C")
+
+
+def _by_medium(x: Floats) -> Floats:
+    return _floats(np.moveaxis(x, 2, 0))
+
+
+def _floats(values: Floats) -> Floats:
+    """Return a copy in C order that may be written: a layout of its own would be compiled anew."""
+    return np.array(values, dtype=np.float64, order="C")

@@ -1,0 +1,146 @@
+"""Coefficients of draws: solve the media's, draw the baseline's back. Equations: ``mmx.mmm.density``, ``mmx.mmm.collapse``."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mmx.mmm.evaluate_curves import carry, saturate
+from mmx.mmm.evaluate_options import compiled, entry
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+class Data(NamedTuple):
+    """What all draws share, as contiguous arrays; ``x_before`` has no rows where nothing acts before the training rows."""
+
+    codes: Ints  # (3, media) adstock, window, saturation
+    direct: Ints  # (media,) 1 where the effect is the coefficient
+    numerator: Floats  # (media,)
+    x: Floats  # (media, time, geo)
+    x_before: Floats  # (media, time, geo)
+    money: Floats  # (time, geo) of training rows
+    y: Floats  # (time, geo)
+    w: Floats  # (time, geo)
+    z_cell: Floats  # (time, geo, cell column)
+    z_time: Floats  # (time, column)
+    zz: Floats  # (column, column)
+    z_geo: Floats  # (geo, column)
+    w_geo: Floats  # (geo,)
+    geo_sd: float
+
+
+@compiled
+def _media(data, shapes, effect, factor, residual, beta, u, h):  # type: ignore[no-untyped-def]
+    """Fill one draw's coefficients ``beta`` (geo, media) and take all media off the KPI in ``residual`` (time, geo)."""
+    media, times, geos = data.x.shape
+    u_flat, h_flat, acted = u.reshape(-1), h.reshape(-1), np.empty(geos)
+    for m in range(media):
+        unit = 1.0
+        if not data.direct[m]:
+            acted[:] = 0.0
+            if data.x_before.shape[1] > 0:
+                carry(data.codes[0, m], data.codes[1, m], shapes[m], data.x_before[m], u)
+                saturate(data.codes[2, m], shapes[m], u_flat, h_flat)
+                for t in range(times):
+                    for g in range(geos):
+                        acted[g] -= data.money[t, g] * h[t, g]
+        carry(data.codes[0, m], data.codes[1, m], shapes[m], data.x[m], u)
+        saturate(data.codes[2, m], shapes[m], u_flat, h_flat)
+        if not data.direct[m]:
+            per_unit = 0.0
+            for t in range(times):
+                for g in range(geos):
+                    acted[g] += data.money[t, g] * h[t, g]
+            for g in range(geos):
+                per_unit += factor[g, m] * acted[g]
+            unit = data.numerator[m] / per_unit
+        for g in range(geos):
+            beta[g, m] = effect[m] * unit * factor[g, m]
+        for t in range(times):
+            for g in range(geos):
+                residual[t, g] -= h[t, g] * beta[g, m]
+
+
+@compiled
+def _normal(data, residual, sd, precision, matrix, rhs, geo_precision, geo_rhs):  # type: ignore[no-untyped-def]
+    """Fill the normal equations of the shared coefficients and of the geos' deviations."""
+    times, geos = residual.shape
+    n, cells = sd.size, data.z_cell.shape[2]
+    rhs[:] = 0.0
+    geo_rhs[:] = 0.0
+    rest = rhs[cells:]
+    for t in range(times):
+        total = 0.0
+        for g in range(geos):
+            weighted = precision * data.w[t, g] * residual[t, g]
+            total += weighted
+            geo_rhs[g] += weighted
+            for p in range(cells):
+                rhs[p] += data.z_cell[t, g, p] * weighted
+        row = data.z_time[t]
+        for p in range(rest.size):
+            rest[p] += row[p] * total
+    for i in range(n):
+        for j in range(i + 1):
+            matrix[i, j] = precision * data.zz[i, j]
+        matrix[i, i] += 1.0 / (sd[i] * sd[i])
+    if geos == 1:
+        return
+    for g in range(geos):
+        geo_precision[g] = precision * data.w_geo[g] + 1.0 / (data.geo_sd * data.geo_sd)
+        for i in range(n):
+            scale = precision * precision * data.z_geo[g, i] / geo_precision[g]
+            rhs[i] -= precision * data.z_geo[g, i] * geo_rhs[g] / geo_precision[g]
+            for j in range(i + 1):
+                matrix[i, j] -= scale * data.z_geo[g, j]
+
+
+@compiled
+def _factorise(matrix):  # type: ignore[no-untyped-def]
+    """Overwrite the lower triangle of a symmetric matrix by its Cholesky factor."""
+    for i in range(matrix.shape[0]):
+        row = matrix[i]
+        for j in range(i + 1):
+            done = matrix[j]
+            total = row[j]
+            for k in range(j):
+                total -= row[k] * done[k]
+            row[j] = np.sqrt(total) if i == j else total / done[j]
+
+
+@entry
+def coefficients(data, shapes, effect, factor, prior_sd, noise, shared_noise, geo_noise, beta, gamma, geo):  # type: ignore[no-untyped-def]
+    """Fill ``beta`` (sample, geo, media), ``gamma`` (sample, column) and ``geo`` (sample, geo) of draws.
+
+    ``shapes`` (sample, media, 5), ``effect`` (sample, media), ``factor`` (sample, geo, media), ``prior_sd`` (sample, column),
+    ``noise`` (sample,); ``shared_noise`` (sample, column) and ``geo_noise`` (sample, geo) are standard normals.
+    """
+    _, times, geos = data.x.shape
+    n = prior_sd.shape[1]
+    residual, u, h = np.empty((times, geos)), np.empty((times, geos)), np.empty((times, geos))
+    matrix, rhs, geo_precision, geo_rhs = np.empty((n, n)), np.empty(n), np.ones(geos), np.empty(geos)
+    for s in range(noise.size):
+        residual[:] = data.y
+        _media(data, shapes[s], effect[s], factor[s], residual, beta[s], u, h)
+        precision = 1.0 / (noise[s] * noise[s])
+        _normal(data, residual, prior_sd[s], precision, matrix, rhs, geo_precision, geo_rhs)
+        _factorise(matrix)
+        for i in range(n):
+            total = rhs[i]
+            for j in range(i):
+                total -= matrix[i, j] * rhs[j]
+            rhs[i] = total / matrix[i, i]
+        for i in range(n - 1, -1, -1):
+            total = rhs[i] + shared_noise[s, i]
+            for j in range(i + 1, n):
+                total -= matrix[j, i] * gamma[s, j]
+            gamma[s, i] = total / matrix[i, i]
+        for g in range(geos):
+            mean = geo_rhs[g]
+            for i in range(n):
+                mean -= precision * data.z_geo[g, i] * gamma[s, i]
+            geo[s, g] = mean / geo_precision[g] + geo_noise[s, g] / np.sqrt(geo_precision[g]) if geos > 1 else 0.0

@@ -1,0 +1,44 @@
+"""How the evaluation of draws is compiled, and where its machine code is kept.
+
+As for the kernel, numba's cache lies in a folder named after the text of all files that the compiled functions call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+from mmx.jax_setup import cache_folder
+
+_HERE = Path(__file__).parent
+_FILES = sorted([*_HERE.glob("evaluate*.py"), _HERE / "kernel_math.py", _HERE / "kernel_options.py"])
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}
+_NAME = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()[:16]
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function into those that call it; sums may be taken in vectors."""
+    return numba.njit(forceinline=True, **_OPTIONS)(function)
+
+
+def exactly(function: Callable[..., Any]) -> Any:
+    """Compile a function into those that call it; its operations keep their order."""
+    return numba.njit(forceinline=True, error_model="numpy", fastmath={"contract"})(function)
+
+
+def entry(function: Callable[..., Any]) -> Any:
+    """Compile a function that Python calls, without Python's lock, and keep its machine code.
+
+    Everything that it calls is inside. Otherwise the process that compiles it would call the functions as they were compiled on
+    their own, and a process that loads it those of its machine code: the last digits differ.
+    """
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_folder() / "numba" / _NAME)
+    try:
+        return numba.njit(cache=True, nogil=True, **_OPTIONS)(function)
+    finally:
+        numba.config.CACHE_DIR = before

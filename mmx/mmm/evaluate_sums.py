@@ -1,0 +1,94 @@
+"""KPI money of media from draws: by period, and summed over groups of periods at several multiples of the exposure.
+
+Layouts: ``codes`` (3, media) adstock, window, saturation; ``shapes`` (sample, media, 5); ``beta`` (sample, geo, media);
+exposures (media, time, geo); ``money`` (time, geo). Each draw is summed on its own, in one order, whatever the number of
+threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmx.mmm.evaluate_curves import carry, saturate, unsaturated
+from mmx.mmm.evaluate_options import compiled, entry
+
+
+@entry
+def by_period(codes, shapes, beta, x, money, first, out):  # type: ignore[no-untyped-def]
+    """Fill ``out`` (sample, time - first, media) with money summed over geos, from row ``first`` on."""
+    samples, media, _ = shapes.shape
+    _, times, geos = x.shape
+    u, h = np.empty((times, geos)), np.empty((times - first) * geos)
+    paid = money.reshape(-1)[first * geos :]
+    for s in range(samples):
+        for m in range(media):
+            carry(codes[0, m], codes[1, m], shapes[s, m], x[m], u)
+            saturate(codes[2, m], shapes[s, m], u.reshape(-1)[first * geos :], h)
+            if geos == 1:
+                for t in range(h.size):
+                    out[s, t, m] = h[t] * (beta[s, 0, m] * paid[t])
+                continue
+            for t in range(times - first):
+                total = 0.0
+                for g in range(geos):
+                    total += h[t * geos + g] * (beta[s, g, m] * paid[t * geos + g])
+                out[s, t, m] = total
+
+
+@compiled
+def _product(weight, h):  # type: ignore[no-untyped-def]
+    """Return the sum of weighted levels."""
+    total = 0.0
+    for i in range(h.size):
+        total += weight[i] * h[i]
+    return total
+
+
+@compiled
+def _weighted(weight, odds, scale):  # type: ignore[no-untyped-def]
+    """Return the sum of weighted Hill levels at odds times ``scale``."""
+    total = 0.0
+    for i in range(odds.size):
+        total += weight[i] / (1.0 + scale * odds[i])
+    return total
+
+
+@entry
+def by_group(codes, shapes, beta, x, before, money, runs, multipliers, out):  # type: ignore[no-untyped-def]
+    """Fill ``out`` (sample, multiplier, group, media) with money of exposure ``before + multiplier * x``.
+
+    ``runs`` (run, 3) holds first period, end and group of periods in a row; ``before`` has no rows where there is nothing.
+    """
+    samples, media, _ = shapes.shape
+    _, times, geos = x.shape
+    moved, fixed = np.empty((times, geos)), np.zeros((times, geos))
+    moved_flat, fixed_flat = moved.reshape(-1), fixed.reshape(-1)
+    u, h, weight = np.empty(times * geos), np.empty(times * geos), np.empty(times * geos)
+    alone = before.shape[1] == 0
+    out[:] = 0.0
+    for s in range(samples):
+        for m in range(media):
+            shape, one = shapes[s, m], alone and codes[2, m] == 0
+            for t in range(times):
+                for g in range(geos):
+                    weight[t * geos + g] = beta[s, g, m] * money[t, g]
+            carry(codes[0, m], codes[1, m], shape, x[m], moved)
+            if not alone:
+                carry(codes[0, m], codes[1, m], shape, before[m], fixed)
+            if one:
+                unsaturated(shape, moved_flat, u)
+            for k in range(multipliers.size):
+                if alone and multipliers[k] == 0.0:
+                    continue
+                # Hill without carry-in: (k u)^slope is k^slope u^slope, so one power serves all multipliers.
+                scale = multipliers[k] ** -shape[3] if one else 0.0
+                if not one:
+                    for i in range(u.size):
+                        u[i] = fixed_flat[i] + multipliers[k] * moved_flat[i]
+                    saturate(codes[2, m], shape, u, h)
+                for j in range(runs.shape[0]):
+                    cells = slice(runs[j, 0] * geos, runs[j, 1] * geos)
+                    if one:
+                        out[s, k, runs[j, 2], m] += _weighted(weight[cells], u[cells], scale)
+                    else:
+                        out[s, k, runs[j, 2], m] += _product(weight[cells], h[cells])

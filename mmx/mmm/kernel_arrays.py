@@ -1,0 +1,167 @@
+"""What the compiled kernel reads: a model's structure and data as contiguous arrays."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mmx.mmm.structure import Structure
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+ADSTOCK_CODES = {"geometric": 0, "delayed": 1, "two_stage": 2}
+SATURATION_CODES = {"hill": 0, "logistic": 1}
+_KINDS = {"normal": 0, "lognormal": 1, "beta": 2, "half_normal": 3}
+SLOTS = 4  # Calls that can run at the same time without allocating memory.
+_LOG_2PI = float(np.log(2 * np.pi))
+
+
+class Arrays(NamedTuple):
+    """Everything the kernel reads, as contiguous arrays and numbers; ``-1`` marks a parameter that a medium lacks."""
+
+    kind: Ints  # (dim,)
+    first: Floats  # (dim,) location, beta's a, or half-normal scale
+    second: Floats  # (dim,) scale, beta's b
+    norm: Floats  # (dim,) log of the prior's normalising constant
+    adstock: Ints  # (media,)
+    window: Ints  # (media,)
+    saturation: Ints  # (media,)
+    at: Ints  # (media, 7) effect, alpha, theta or stage, first and second shape, geo sd, first geo z
+    special: Ints  # noise, drift sd, drift length, total, first split
+    direct: Ints  # (media,) 1 where the effect is the coefficient
+    numerator: Floats  # (media,)
+    shared: Ints  # media under one total
+    split_sd: float
+    split_basis: Floats  # (shared, shared - 1)
+    x: Floats  # (media, cell); cells in the order time, geo
+    x_before: Floats  # (media, cell)
+    carry_in: int
+    money: Floats  # (cell,) of training rows
+    y: Floats  # (cell,)
+    w: Floats  # (cell,)
+    z_cell: Floats  # (cell column, cell)
+    z_time: Floats  # (time, column)
+    zz: Floats
+    z_geo: Floats
+    w_geo: Floats
+    prior_sd: Floats
+    frequency: Floats
+    geo_intercept_sd: float
+    rows_used: float
+    log_weight: float
+    mirror: Floats  # (media, geo) axis of the reflection behind the zero-sum deviations
+    class_first: Ints  # (class,) first of the geos that have the same weight
+    class_size: Floats  # (class,)
+    class_cross: Floats  # (class, column, column) sum of the outer products of z_geo
+    work: Floats  # (slot, cell arrays)
+    busy: Ints  # (slot,)
+
+
+def supports(structure: Structure) -> bool:
+    """Whether every family of a structure has an entry here; others go through JAX."""
+    adstocks = all(family in ADSTOCK_CODES for family, _ in structure.adstock)
+    return adstocks and all(family in SATURATION_CODES for family in structure.saturation)
+
+
+def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
+    """Lay a structure's inputs out for the kernel."""
+    kinds, a, b = _prior_arrays(structure, inputs)
+    at, special = _places(structure)
+    first, size, cross = _classes(np.asarray(inputs["w_geo"]), np.asarray(inputs["z_geo"]))
+    cells = structure.times * structure.geos
+
+    def floats(value: Any) -> Floats:
+        return np.ascontiguousarray(value, dtype=np.float64)
+
+    def by_medium(value: Any) -> Floats:
+        return floats(np.moveaxis(value, 2, 0)).reshape(-1, cells)
+
+    return Arrays(
+        kind=kinds,
+        first=a,
+        second=b,
+        norm=_norms(kinds, a, b),
+        adstock=np.array([ADSTOCK_CODES[f] for f, _ in structure.adstock], dtype=np.int64),
+        window=np.array([w for _, w in structure.adstock], dtype=np.int64),
+        saturation=np.array([SATURATION_CODES[f] for f in structure.saturation], dtype=np.int64),
+        at=at,
+        special=special,
+        direct=np.array([k == "coefficient" for k in structure.kind], dtype=np.int64),
+        numerator=floats(inputs["numerator"]),
+        shared=np.flatnonzero([k == "total" for k in structure.kind]).astype(np.int64),
+        split_sd=float(inputs["split_sd"]),
+        split_basis=floats(inputs["split_basis"]),
+        x=by_medium(inputs["x"]),
+        x_before=by_medium(inputs["x_before"]),
+        carry_in=int(structure.carry_in),
+        money=floats(inputs["money_train"]).ravel(),
+        y=floats(inputs["y"]).ravel(),
+        w=floats(inputs["w"]).ravel(),
+        z_cell=by_medium(inputs["z_cell"]),
+        z_time=floats(inputs["z_time"]),
+        zz=floats(inputs["zz"]),
+        z_geo=floats(inputs["z_geo"]),
+        w_geo=floats(inputs["w_geo"]),
+        prior_sd=floats(inputs["prior_sd"]),
+        frequency=floats(inputs["frequency"]),
+        geo_intercept_sd=float(inputs["geo_intercept_sd"]),
+        rows_used=float(inputs["rows_used"]),
+        log_weight=float(inputs["log_weight"]),
+        mirror=floats(inputs["geo_mirror"]),
+        class_first=first,
+        class_size=size,
+        class_cross=cross,
+        work=np.empty((SLOTS, cells * (3 + 5 * structure.media * (1 + structure.carry_in)))),
+        busy=np.zeros(SLOTS, dtype=np.int64),
+    )
+
+
+def _classes(w_geo: Floats, z_geo: Floats) -> tuple[Ints, Floats, Floats]:
+    """Geos of equal weight: the first of each class, how many it has, and the sum of their cross products."""
+    weights, first, which = np.unique(w_geo, return_index=True, return_inverse=True)
+    cross = [np.einsum("gp,gq->pq", z_geo[which == k], z_geo[which == k]) for k in range(weights.size)]
+    return first.astype(np.int64), np.bincount(which).astype(np.float64), np.ascontiguousarray(np.stack(cross))
+
+
+def _prior_arrays(structure: Structure, inputs: dict[str, Any]) -> tuple[Ints, Floats, Floats]:
+    """Kind and the two numbers of every coordinate's prior."""
+    kind, first, second = [], [], []
+    for block in structure.blocks:
+        prior = np.asarray(inputs["prior"][block.name], dtype=float)
+        names = [block.kind] * block.size
+        if block.kind == "effect":
+            names = [structure.effect[m] for m in block.media]
+        kind += [_KINDS[name] for name in names]
+        first += prior[0].tolist()
+        second += prior[1].tolist()
+    return np.array(kind, dtype=np.int64), np.array(first), np.array(second)
+
+
+def _places(structure: Structure) -> tuple[Ints, Ints]:
+    """Where each medium's parameters and the model's scales lie in the unconstrained vector."""
+    at = np.full((structure.media, 7), -1, dtype=np.int64)
+    columns = {"effect": 0, "alpha": 1, "theta": 2, "stage": 2, "half_saturation": 3, "lam": 3, "slope": 4, "geo_sd": 5}
+    for block in structure.blocks:
+        start = structure.slices[block.name].start
+        if block.name in columns:
+            for i, m in enumerate(block.media):
+                at[m, columns[block.name]] = start + i
+        elif block.name == "geo_z":
+            at[:, 6] = start + np.arange(structure.media) * (structure.geos - 1)
+    special = [
+        structure.slices[name].start if name in structure.slices else -1
+        for name in ("noise", "drift_sd", "drift_length", "total", "split")
+    ]
+    return at, np.array(special, dtype=np.int64)
+
+
+def _norms(kind: Ints, a: Floats, b: Floats) -> Floats:
+    from scipy.special import gammaln
+
+    beta = gammaln(a + b) - gammaln(np.where(kind == 2, a, 1.0)) - gammaln(np.where(kind == 2, b, 1.0))
+    half = 0.5 * np.log(2.0 / np.pi) - np.log(np.where(kind == 3, a, 1.0))
+    norms: Floats = np.where(kind == 2, beta, np.where(kind == 3, half, -0.5 * _LOG_2PI))
+    return norms

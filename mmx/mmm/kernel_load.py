@@ -1,0 +1,36 @@
+"""Load the compiled kernel from its cache, compiling it in a process of its own where it is not there yet.
+
+Code that a process has just compiled and the same code loaded from the cache differ in the last digit of the log density, and
+NUTS turns that into other draws. So no process samples with what it compiled itself: the same seed gives the same bytes with a
+cold and a warm cache.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numba
+
+from mmx.mmm import kernel_options
+
+_MODULE = "mmx.mmm.kernel_call"
+
+
+def load() -> Any:
+    """Return the module ``mmx.mmm.kernel_call`` with the density compiled."""
+    if _MODULE not in sys.modules and not _on_disk() and sys.executable:
+        root = str(Path(__file__).parents[2])
+        path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
+        subprocess.run([sys.executable, "-c", f"import {_MODULE}"], check=False, env={**os.environ, "PYTHONPATH": path})
+    return import_module(_MODULE)
+
+
+def _on_disk() -> bool:
+    folder = Path(numba.config.CACHE_DIR)
+    assert kernel_options.OPTIONS  # Imported for the cache folder that it sets.
+    return any(folder.glob("**/kernel_call.log_density*.nbi"))

@@ -1,0 +1,139 @@
+"""Two ways to one posterior: coefficients drawn back after collapsed sampling, and NUTS over everything together.
+
+Compared in Monte Carlo standard errors, with enough effective draws: media parameters and scales by mean and quantiles,
+coefficients by mean and spread, and the products of every ROAS with every coefficient, hence their correlations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from arviz_stats.base.array import array_stats
+
+from mmx.infer.sampling import sample
+from mmx.jax_setup import jax, jnp
+from mmx.mmm.parameters import parameters_of
+from mmx.mmm.target import build
+
+from ..panels import shop_config
+from . import explicit
+from .cases import Case
+from .test_exact import small
+
+SETTINGS = shop_config().spec.sampler.model_copy(
+    update={"chains": 4, "tune": 400, "draws": 1000, "target_accept": 0.9, "max_depth": 10}
+)
+QUANTILES = (0.05, 0.5, 0.95)
+MIN_ESS, LIMIT = 400, 4.0
+Named = dict[str, np.ndarray]
+
+
+def parameters(case: Case, q: np.ndarray) -> Named:
+    """Sampled parameters in their own units, (chain, draw) each; a basis of geo deviations is not compared."""
+    found = {}
+    for block in case.structure.blocks:
+        part = q[..., case.structure.slices[block.name]]
+        if block.kind == "beta":
+            part = 1 / (1 + np.exp(-part))
+        elif block.kind == "half_normal":
+            part = np.exp(part)
+        found |= {f"{block.name}[{i}]": part[..., i] for i in range(block.size) if block.name != "geo_z"}
+    return found
+
+
+def drift_of(case: Case, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and length of the drift along all draws; any number where there is none."""
+    if not case.structure.drift_terms:
+        return np.ones(q.shape[0] * q.shape[1]), np.ones(q.shape[0] * q.shape[1])
+    location, sigma = case.oracle.spec.model.baseline.drift_length.location_scale()
+    sd, length = (q[..., case.structure.slices[name]].ravel() for name in ("drift_sd", "drift_length"))
+    return np.exp(sd), np.exp(location + sigma * length)
+
+
+@pytest.fixture(scope="module", params=[1, pytest.param(3, marks=pytest.mark.slow)], ids=["national", "geo"])
+def both(request: pytest.FixtureRequest) -> tuple[dict[str, Named], dict[str, Named]]:
+    """Parameters and coefficients of either way."""
+    case = small(request.param)
+    names = [str(m) for m in range(case.structure.media)]
+    target = build(case.structure, case.inputs, names)
+    settings = SETTINGS.model_copy(update={"draws": 1000 * (1 + (request.param > 1))})
+    collapsed = sample(target, settings, seed=31).q
+    _, _, gamma, geo = parameters_of(case.structure, case.inputs, collapsed, seed=32)
+    back = (gamma if case.structure.geos == 1 else np.concatenate([gamma, geo], axis=1)).reshape(*collapsed.shape[:2], -1)
+
+    # Coordinates in which NUTS finds its way: the coefficients' own posterior at one point, a fixed shift and scale.
+    q = collapsed.reshape(-1, case.structure.dim).mean(axis=0)
+    scales = explicit.scales_of(case, case.oracle.values(q))
+    mean, covariance = explicit.conditional(case, q)
+    factor = np.linalg.cholesky(covariance) / scales[:, None]
+    dim, density = explicit.log_density_in_jax(case)
+
+    def shifted(vector: jax.Array, inputs: dict[str, object]) -> jax.Array:
+        moved = mean / scales + factor @ vector[case.structure.dim :]
+        return density(jnp.concatenate([vector[: case.structure.dim], moved]), inputs)
+
+    own = {"dim": dim, "log_density": shifted, "inputs": {}, "names": tuple(map(str, range(dim)))}
+    target = replace(target, **own, numpyro_model=None, pymc_model=None, compiled=None, native=None, sites=())
+    slower = settings.model_copy(update={"target_accept": 0.95})  # The drift's scale and its coefficients make a funnel.
+    draws = sample(target, slower, seed=33).q
+    q, z = draws[..., : case.structure.dim], mean / scales + draws[..., case.structure.dim :] @ factor.T
+    written = z * explicit.scales_along(case, *drift_of(case, q)).reshape(z.shape)
+    return tuple(
+        {
+            "parameters": parameters(case, vectors),
+            "coefficients": {f"gamma[{j}]": values[..., j] for j in range(values.shape[-1])},
+        }
+        for vectors, values in ((collapsed, back), (q, written))
+    )
+
+
+def differences(one: Named, two: Named, **how: object) -> Named:
+    """Difference of an estimate over its standard errors combined."""
+    found = {}
+    for name in one:
+        estimates, errors = [], []
+        for values in (one[name], two[name]):
+            axes = {"chain_axis": 0, "draw_axis": 1}
+            assert array_stats.ess(values, method="bulk", **axes) >= MIN_ESS, name
+            errors.append(float(array_stats.mcse(values, **axes, **how)))
+            estimates.append(np.quantile(values, how["prob"]) if "prob" in how else values.mean())
+        found[name] = abs(estimates[0] - estimates[1]) / np.hypot(*errors)
+    return found
+
+
+def assert_small(found: Named) -> None:
+    assert max(found.values()) < LIMIT, sorted(found.items(), key=lambda v: -v[1])[:5]
+
+
+def test_media_parameters_and_scales_agree(both: tuple) -> None:
+    one, two = (side["parameters"] for side in both)
+    assert len(one) > 12
+    assert_small(differences(one, two, method="mean"))
+    for level in QUANTILES:
+        assert_small(differences(one, two, method="quantile", prob=level))
+
+
+def test_coefficients_agree(both: tuple) -> None:
+    one, two = (side["coefficients"] for side in both)
+    assert_small(differences(one, two, method="mean"))
+    for level in QUANTILES[::2]:
+        assert_small(differences(one, two, method="quantile", prob=level))
+
+
+def test_coefficients_and_effects_move_together_alike(both: tuple) -> None:
+    """Products of standardised effects and coefficients, by one centre and scale for both ways."""
+    products: list[Named] = [{}, {}]
+    effects = [name for name in both[0]["parameters"] if name.startswith("effect")]
+    for e in effects:
+        for g in both[0]["coefficients"]:
+            first = np.concatenate([s["parameters"][e].ravel() for s in both])
+            second = np.concatenate([s["coefficients"][g].ravel() for s in both])
+            for side, store in zip(both, products, strict=True):
+                a = (side["parameters"][e] - first.mean()) / first.std()
+                b = (side["coefficients"][g] - second.mean()) / second.std()
+                store[f"{e} {g}"] = a * b
+    largest = max(abs(v.mean()) for v in products[0].values())
+    assert largest > 0.1  # There is a correlation to be found: media and intercept share the level of the KPI.
+    assert_small(differences(products[0], products[1], method="mean"))

@@ -1,0 +1,242 @@
+"""Training weights instead of slices, a start from an earlier fit, quick looks: what a fit says and refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmx.data.panel import Panel
+from mmx.infer.target import Draws
+from mmx.jax_setup import jax
+from mmx.mmm.fit import Fit, _next_attempt, fit
+from mmx.mmm.inputs import prepare
+from mmx.mmm.resolve import resolve
+from mmx.mmm.store import read, save
+from mmx.mmm.structure import Structure
+from mmx.mmm.target import build, coordinate_names, log_density_of
+from mmx.spec import Spec
+
+from ..panels import OPEN_GATE, changed, shop_config, shop_panel
+
+SHORT = {"sampler": {"chains": 2, "tune": 60, "warm_tune": 60, "draws": 60, "max_depth": 5, "proposals": 1000}}
+
+
+def config_spec(**sampler: object) -> Spec:
+    return shop_config(SHORT, {"gate": OPEN_GATE, "sampler": sampler}).spec
+
+
+@cache
+def late_panel() -> Panel:
+    """A shop where TV starts after the first folds."""
+    panel = shop_panel(weeks=60)
+    spend, exposure = panel.array("spend").copy(), panel.array("exposure").copy()
+    spend[:, :40, 0] = exposure[:, :40, 0] = 0.0
+    return changed(panel, spend=spend, exposure=exposure)
+
+
+def fold(panel: Panel, stop: int) -> np.ndarray:
+    return (panel.window & (np.arange(len(panel.window)) < stop)).astype(float)
+
+
+def prepared(panel: Panel, spec: Spec, weights: np.ndarray) -> tuple[Structure, dict[str, object]]:
+    structure, inputs, _ = prepare(resolve(spec, panel, weights > 0), panel, weights)
+    return structure, inputs
+
+
+def test_folds_share_one_structure_and_one_compiled_density() -> None:
+    """A channel that does not act yet, another family of its prior, carry-in from before or not: data, not structure."""
+    silent = {"model": {"silent_prior": {"family": "normal", "mean": 0.0, "sd": 0.05}}}
+    spec, panel = shop_config(SHORT, silent).spec, late_panel()
+    no_history = changed(
+        panel, **{name: panel.array(name) * panel.window[:, None] for name in ("spend", "exposure", "organic")}
+    )
+    cases = [prepared(panel, spec, fold(panel, stop)) for stop in (35, 52)]
+    cases.append(prepared(no_history, spec, fold(panel, 52)))
+    assert len({structure for structure, _ in cases}) == 1
+    assert [structure.kind[0] for structure, _ in cases] == ["coefficient", "roas", "roas"]
+    assert [structure.carry_in for structure, _ in cases] == [True, True, False]
+    compiled = jax.jit(jax.value_and_grad(log_density_of(cases[0][0])))
+    for structure, inputs in cases:
+        kernel = build(structure, inputs, [f"m{m}" for m in range(structure.media)]).compiled
+        assert kernel is not None
+        for q in np.random.default_rng(0).normal(0, 0.5, (3, structure.dim)):
+            value, gradient = compiled(q, inputs)
+            twin, slope = kernel()(q)
+            assert float(value) == pytest.approx(twin, rel=1e-11)
+            np.testing.assert_allclose(gradient, slope, rtol=1e-9, atol=1e-9 * np.abs(slope).max())
+    assert compiled._cache_size() == 1
+
+
+@cache
+def folds() -> tuple[Fit, Fit]:
+    """The fold before TV starts, and one after that starts from it."""
+    panel = late_panel()
+    first = fit(panel, config_spec(), seed=1, weights=fold(panel, 35))
+    return first, fit(panel, config_spec(), seed=2, weights=fold(panel, 52), start=first)
+
+
+def test_a_channel_that_does_not_act_yet_is_reported() -> None:
+    first, second = folds()
+    assert first.decisions == (
+        "tv has no exposure in the training rows: its effect takes the coefficient prior model.silent_prior.",
+    )
+    assert second.decisions == ()
+    assert np.isfinite(second.draws.stats["lp"]).all()
+
+
+def test_the_start_and_the_weights_are_part_of_the_identity() -> None:
+    first, second = folds()
+    panel = late_panel()
+    again = fit(panel, config_spec(), seed=2, weights=fold(panel, 52), start=first)
+    assert again.sha256 == second.sha256
+    cold = fit(panel, config_spec(), seed=2, weights=fold(panel, 52))
+    assert (first.start_sha256, second.start_sha256, cold.start_sha256) == (None, first.sha256, None)
+    assert len({first.sha256, second.sha256, cold.sha256}) == 3
+    assert cold.weights_sha256 == second.weights_sha256 != first.weights_sha256
+
+
+def test_a_fit_read_back_starts_the_same_chains(tmp_path: Path) -> None:
+    first, second = folds()
+    save(first, tmp_path / "first.nc")
+    save(second, tmp_path / "second.nc")
+    stored = read(tmp_path / "first.nc")
+    assert stored.sha256 == first.sha256
+    assert read(tmp_path / "second.nc").start_sha256 == first.sha256
+    again = fit(late_panel(), config_spec(), seed=2, weights=fold(late_panel(), 52), start=stored)
+    assert again.draws.q.tobytes() == second.draws.q.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(59), r"weights has shape \(59,\): give one weight per period of the panel, \(60,\)"),
+        (np.ones((60, 1)), r"weights has shape \(60, 1\)"),
+        (np.r_[np.ones(59), -1.0], r"weights\[59\] is -1: a weight is a number of 0"),
+        (np.r_[np.nan, np.ones(59)], r"weights\[0\] is nan"),
+        (np.zeros(60), "all rows of the KPI window have weight 0"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(weights: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit(late_panel(), config_spec(), seed=1, weights=weights)
+
+
+def test_a_start_with_other_parameters_is_refused() -> None:
+    first, _ = folds()
+    three = ("tv", "radio", "search")
+    other, spec = shop_panel(weeks=60, channels=three), shop_config(SHORT, channels=three).spec
+    with pytest.raises(ValueError, match="the earlier fit has another shape"):
+        fit(other, spec, seed=1, start=first)
+    names = coordinate_names(first.posterior.structure, first.posterior.media)
+    renamed = late_panel().data.assign_coords(channel=np.array(["TELE", "radio", "search", "social"], dtype=object))
+    media = {"TELE": first.spec.channels["tv"], **{k: v for k, v in first.spec.channels.items() if k != "tv"}}
+    spec = config_spec().model_copy(update={"channels": media})
+    with pytest.raises(ValueError, match=r"it has effect\[tv\] where this one has effect\[TELE\]"):
+        fit(replace(late_panel(), data=renamed), spec, seed=1, start=first)
+    assert "effect[tv]" in names
+
+
+def test_constants_of_rows_where_a_channel_acts_are_refused_where_it_does_not() -> None:
+    _, second = folds()
+    with pytest.raises(ValueError, match="tv has no exposure in the training rows, but the specification was resolved on rows"):
+        fit(late_panel(), second.spec, seed=1, weights=fold(late_panel(), 35))
+
+
+def test_after_a_failed_gate_the_retry_starts_from_scratch() -> None:
+    """As from a start in the wrong place: the second attempt has the normal tuning and no memory of it."""
+    first, _ = folds()
+    strict = config_spec().model_copy(update={"gate": config_spec().gate.model_copy(update={"min_ess": 1e5})})
+    panel, weights = late_panel(), fold(late_panel(), 52)
+    tried = fit(panel, strict, seed=2, weights=weights, start=first)
+    assert not tried.converged
+    assert "sampled once more from scratch with target acceptance" in tried.decisions[-1]
+    assert tried.draws.settings["tune"] == 2 * strict.sampler.tune
+    retry = {"tune": 2 * strict.sampler.tune, "target_accept": strict.sampler.retry_target_accept}
+    open_gate = config_spec().model_copy(update={"sampler": strict.sampler.model_copy(update=retry)})
+    scratch = fit(panel, open_gate, seed=2, weights=weights)
+    assert tried.draws.q.tobytes() == scratch.draws.q.tobytes()
+
+
+def test_divergences_alone_are_met_with_smaller_steps_before_starting_from_scratch() -> None:
+    _, second = folds()
+    settings, earlier = second.spec.sampler, second.draws
+    diverged = replace(second.gate, passed=False, reasons=("3 divergent draws, 0 allowed",), divergences=3)
+    careful = _next_attempt(replace(second, gate=diverged), settings, settings, earlier)
+    assert careful is not None
+    assert careful[0] == settings.model_copy(update={"target_accept": settings.retry_target_accept})
+    assert careful[1] is earlier
+    assert careful[2].startswith("sampled once more from the earlier fit with target acceptance")
+    last = _next_attempt(replace(second, gate=diverged), settings, careful[0], earlier)
+    assert last is not None
+    assert (last[0].tune, last[0].target_accept, last[1]) == (2 * settings.tune, settings.retry_target_accept, None)
+    assert _next_attempt(replace(second, gate=diverged), settings, last[0], None) is None
+    mixed = replace(diverged, reasons=("R-hat above 1.01 for 2 of 9 quantities", *diverged.reasons))
+    assert _next_attempt(replace(second, gate=mixed), settings, settings, earlier) == last
+    cold = _next_attempt(replace(second, gate=diverged), settings, settings, None)
+    assert cold is not None
+    assert cold[:2] == last[:2]
+
+
+def test_a_start_from_strongly_different_data_does_not_pass_the_gate_with_too_little_tuning() -> None:
+    """And the retry, with the normal tuning, finds the posterior of a fit that never saw those data."""
+    panel = shop_panel(weeks=60)
+    other = changed(panel, kpi=np.where(panel.window, 3 * panel.array("spend").sum(axis=2) + 0.1 * np.arange(60), np.nan))
+    settings = {"chains": 4, "draws": 400, "warm_tune": 20, "tune": 300}
+    gate = {"max_rhat": 1.01, "min_ess": 100, "min_ebfmi": 0.2, "max_divergences": 50}
+    spec = shop_config({"gate": gate, "sampler": settings}).spec
+    wrong = fit(other, spec, seed=1)
+    said: list[str] = []
+    hasty = spec.model_copy(update={"sampler": spec.sampler.model_copy(update={"draws": 100})})
+    recovered = fit(panel, hasty, seed=2, start=wrong, say=said.append)
+    assert any("sampled once more from scratch" in sentence for sentence in said)
+    right = fit(panel, spec, seed=3)
+    a, b = recovered.tables.parameters.set_index("name"), right.tables.parameters.set_index("name")
+    error = np.hypot(a["sd"] / np.sqrt(a["ess_bulk"]), b["sd"] / np.sqrt(b["ess_bulk"]))
+    assert (np.abs(a["mean"] - b["mean"]) < 5 * error).all()
+
+
+@cache
+def quick() -> Fit:
+    return fit(late_panel(), config_spec(name="laplace"), seed=1)
+
+
+def test_a_quick_look_says_what_it_is(tmp_path: Path) -> None:
+    made = quick()
+    assert made.quick_look
+    assert made.draws.sampler == "laplace"
+    assert made.draws.importance is not None
+    assert made.gate.pareto_k == made.draws.importance.pareto_k
+    assert np.isnan(made.gate.max_rhat)
+    assert made.tables.parameters[["rhat", "ess_bulk", "ess_tail"]].isna().all(axis=None)
+    save(made, tmp_path / "quick.nc")
+    back = read(tmp_path / "quick.nc")
+    assert back.quick_look
+    assert back.draws.importance == made.draws.importance
+    assert back.gate.pareto_k == made.gate.pareto_k
+
+
+@pytest.mark.parametrize("name", ["laplace", "pathfinder"])
+def test_a_quick_look_that_does_not_hold_is_replaced_by_nuts(name: str) -> None:
+    strict = config_spec(name=name)
+    strict = strict.model_copy(update={"gate": strict.gate.model_copy(update={"max_pareto_k": 0.01})})
+    said: list[str] = []
+    made = fit(late_panel(), strict, seed=1, say=said.append)
+    assert not made.quick_look
+    assert made.draws.sampler == "nutpie"
+    assert made.gate.pareto_k is None
+    assert said == list(made.decisions)
+    assert said[0].startswith(f"The quick look ({name}) does not describe this posterior (Pareto k ")
+    plain = fit(late_panel(), config_spec(), seed=1)
+    assert made.draws.q.tobytes() == plain.draws.q.tobytes()
+
+
+def test_draws_of_nuts_are_no_quick_look() -> None:
+    first, _ = folds()
+    assert not first.quick_look
+    assert first.gate.pareto_k is None
+    assert isinstance(first.draws, Draws)
+    assert np.isfinite(first.tables.parameters["rhat"]).all()
