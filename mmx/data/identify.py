@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 import numpy as np
@@ -14,7 +15,7 @@ from mmx.data.events import event_columns, event_levels
 from mmx.data.prior_share import implied_shares
 from mmx.data.rows import Rows, refuse_spellings
 from mmx.schema import EventColumn
-from mmx.spec import MediaSpec
+from mmx.spec import MediaSpec, Seasonality
 
 SHAPES = {"geometric": 1, "two_stage": 2, "delayed": 2, "hill": 2, "logistic": 1}
 
@@ -117,8 +118,13 @@ def parameter_count(config: Config, events: int, dropped: Collection[str] = ()) 
     spec = config.spec
     media: list[MediaSpec] = [m for k, m in [*spec.channels.items(), *spec.organic.items()] if k not in dropped]
     shapes = sum(1 + SHAPES[m.adstock] + SHAPES[m.saturation] for m in media)
-    temporal = 1 + (spec.model.trend == "linear") + 2 * spec.model.seasonality.yearly
+    temporal = 1 + (spec.model.trend == "linear") + _pairs(spec.model.seasonality)
     return shapes + temporal + len(config.data.treatments) + len(config.data.controls) + events, temporal
+
+
+def _pairs(season: Seasonality) -> int:
+    """Parameters that the Fourier pairs are worth: a pair counts by its prior variance over that of the first."""
+    return math.ceil(2 * sum(k ** (-2 * season.decay) for k in range(1, season.yearly + 1)))
 
 
 def _check_capacity(rows: Rows, events: int, config: Config, dropped: Collection[str], findings: Findings) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmx.mmm import evaluate_baseline, evaluate_sums, kernel
+from mmx.mmm import evaluate_baseline, evaluate_sums
 from mmx.mmm.fit import Fit, fit
 from mmx.mmm.inputs import prepare
 from mmx.mmm.parameters import free_of, parameters_of
@@ -52,7 +52,7 @@ def test_another_unit_of_the_kpi_gives_the_same_roas(national_fit: Fit) -> None:
 
 
 def test_a_fold_started_from_the_last_compiles_nothing(national_fit: Fit) -> None:
-    compiled = kernel.value_and_gradient, evaluate_baseline.coefficients, evaluate_sums.by_group
+    compiled = evaluate_baseline.coefficients, evaluate_sums.by_group
     before = [len(function.signatures) for function in compiled]
     weights = national_fit.panel.window * (np.arange(len(national_fit.panel.window)) < 45)
     fold = fit(national_fit.panel, unresolved(national_fit), seed=3, weights=weights, start=national_fit)

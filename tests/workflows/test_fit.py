@@ -162,7 +162,7 @@ def test_every_number_comes_again_from_the_stored_draws(fitted: Made) -> None:
 
 
 def test_roas_is_what_its_definition_says(fitted: Made) -> None:
-    """The summary's ROAS, from the draws in the file by the formulas of geometric adstock and Hill saturation alone."""
+    """The summary's ROAS, from the draws in the file by the formulas of two-stage adstock and Hill saturation alone."""
     import arviz
 
     tree = arviz.from_netcdf(fitted.folder / "posterior.nc")
@@ -175,10 +175,12 @@ def test_roas_is_what_its_definition_says(fitted: Made) -> None:
         return draws[name].values.astype(float)
 
     def kpi(exposure: np.ndarray, m: int) -> np.ndarray:
-        carried, total = np.zeros(of("alpha").shape[:2]), np.zeros(of("alpha").shape[:2])
-        alpha, half, slope = (of(name)[..., m] for name in ("alpha", "half_saturation", "slope"))
+        first, carried, total = (np.zeros(of("alpha").shape[:2]) for _ in range(3))
+        alpha, stage, half, slope = (of(name)[..., m] for name in ("alpha", "stage", "half_saturation", "slope"))
+        second = alpha * stage
         for t in range(stop):
-            carried = alpha * carried + (1 - alpha) * exposure[t]
+            first = alpha * first + (1 - alpha) * exposure[t]
+            carried = second * carried + (1 - second) * first
             total += window[t] * carried**slope / (carried**slope + half**slope)
         return total * of("beta")[..., 0, m] * constants["kpi_scale"]
 

@@ -30,7 +30,7 @@ def digest(*overrides, source=CONFIG):
 def test_the_digest_is_that_of_the_settings():
     assert re.fullmatch("[0-9a-f]{64}", digest())
     assert digest() == digest()
-    assert digest("model.adstock=geometric") == digest()
+    assert digest("model.adstock=two_stage") == digest()
     swapped = CONFIG | {"data": CONFIG["data"] | {"channels": dict(reversed(CONFIG["data"]["channels"].items()))}}
     different = [digest("seed=2"), digest("model.priors.median=2"), digest("name=x"), digest(source=swapped)]
     assert len({digest(), *different}) == 5

@@ -115,7 +115,7 @@ def test_departures_say_what_the_default_model_does_not_have():
 def test_settings_leave_the_curves_to_the_defaults(variant):
     for world in ("delayed", "clean"):
         config = read_config(known(world, 3, variant).settings)
-        assert {(c.adstock, c.saturation) for c in config.spec.channels.values()} == {("geometric", "hill")}
+        assert {(c.adstock, c.saturation) for c in config.spec.channels.values()} == {("two_stage", "hill")}
         assert yaml.safe_load(yaml.safe_dump(known(world, 3, variant).settings)) == known(world, 3, variant).settings
 
 
