@@ -124,8 +124,9 @@ def parameter_count(config: Config, events: int, dropped: Collection[str] = ()) 
 
 def _pairs(season: Seasonality) -> int:
     """Parameters that the Fourier pairs are worth: a pair counts by its prior variance over that of the first."""
-    worth = sum(float(k) ** (-2 * season.decay) for k in range(1, season.yearly + 1))
-    return math.ceil(2 * worth)
+    worth: float = sum(k ** (-2.0 * season.decay) for k in range(1, season.yearly + 1))
+    count: int = math.ceil(2.0 * worth)
+    return count
 
 
 def _check_capacity(rows: Rows, events: int, config: Config, dropped: Collection[str], findings: Findings) -> None:
