@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,14 @@ def load() -> Any:
     if _MODULE not in sys.modules and not _on_disk() and sys.executable:
         root = str(Path(__file__).parents[2])
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
-        subprocess.run([sys.executable, "-c", f"import {_MODULE}"], check=False, env={**os.environ, "PYTHONPATH": path})
+        done = subprocess.run([sys.executable, "-c", f"import {_MODULE}"], check=False, env={**os.environ, "PYTHONPATH": path})
+        if done.returncode:
+            warnings.warn(
+                f"the kernel could not be compiled in a process of its own (exit code {done.returncode}): it is compiled here, "
+                "and the same seed may give other draws than with a warm cache",
+                RuntimeWarning,
+                stacklevel=2,
+            )
     return import_module(_MODULE)
 
 
