@@ -181,11 +181,10 @@ class ModelSettings(Frozen):
 class SamplerSettings(Frozen):
     """Which sampler, how long, and what the one automatic retry does.
 
-    ``tune`` steps from scratch; ``warm_tune`` from an earlier fit whose metric is taken over. ``laplace`` and ``pathfinder``
-    are quick looks: ``proposals`` draws of an approximation, weighted and resampled.
+    ``tune`` steps from scratch; ``warm_tune`` from an earlier fit whose metric is taken over.
     """
 
-    name: Literal["nutpie", "numpyro", "pymc", "laplace", "pathfinder"]
+    name: Literal["nutpie", "numpyro", "pymc"]
     chains: Annotated[int, Field(ge=2, le=64)]
     tune: Annotated[int, Field(ge=50)]
     warm_tune: Annotated[int, Field(ge=20)]
@@ -193,17 +192,15 @@ class SamplerSettings(Frozen):
     target_accept: Annotated[float, Field(gt=0.5, lt=1)]
     max_depth: Annotated[int, Field(ge=3, le=15)]
     retry_target_accept: Annotated[float, Field(gt=0.5, lt=1)]
-    proposals: Annotated[int, Field(ge=1000)]
 
 
 class GateSettings(Frozen):
-    """When a posterior counts as converged; ``max_pareto_k`` and ``min_ess`` also judge a quick look."""
+    """When a posterior counts as converged."""
 
     max_rhat: Annotated[float, Field(gt=1)]
     min_ess: Positive
     min_ebfmi: Positive
     max_divergences: Annotated[int, Field(ge=0)]
-    max_pareto_k: Positive
 
 
 class MediaSpec(Frozen):

@@ -112,6 +112,8 @@ class Oracle:
             return np.array([self._effect_prior(m).ppf(p) for m, p in zip(block.media, level, strict=True)])
         if block.kind == "lognormal":
             return distribution(self._prior(block.name)).ppf(level)
+        if block.name == "geo_sd":  # Of either sign: the deviations take part.
+            return self.spec.model.baseline.geo_effect * part
         return {"beta": expit, "half_normal": np.exp, "normal": np.asarray}[block.kind](part)
 
     def _prior(self, name: str) -> Any:
@@ -127,7 +129,7 @@ class Oracle:
     def log_prior(self, q: np.ndarray) -> float:
         """Densities of the values with the Jacobians of the transforms."""
         total, sd, baseline = 0.0, self.spec.constants.kpi_sd, self.spec.model.baseline
-        scale = {"noise": baseline.noise * sd, "drift_sd": baseline.drift * sd, "geo_sd": baseline.geo_effect}
+        scale = {"noise": baseline.noise * sd, "drift_sd": baseline.drift * sd}
         for block in self.structure.blocks:
             part = q[self.structure.slices[block.name]]
             value = self._value(block, part)

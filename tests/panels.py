@@ -46,7 +46,7 @@ MIXED = {
     "social": {"adstock": "delayed", "saturation": "logistic"},
 }
 # A gate that short chains pass: for tests of what comes after it.
-OPEN_GATE = {"max_rhat": 1e6, "min_ess": 1e-6, "min_ebfmi": 1e-6, "max_divergences": 10**6, "max_pareto_k": 1e6}
+OPEN_GATE = {"max_rhat": 1e6, "min_ess": 1e-6, "min_ebfmi": 1e-6, "max_divergences": 10**6}
 
 
 def shop_config(*layers: Mapping[str, Any], mixed: bool = True, channels: tuple[str, ...] = CHANNELS) -> Config:

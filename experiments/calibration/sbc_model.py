@@ -19,6 +19,7 @@ from mmx.jax_setup import jax
 from mmx.mmm import density
 from mmx.mmm.design import Design
 from mmx.mmm.inputs import prepare
+from mmx.mmm.parameters import unsigned
 from mmx.mmm.posterior import Posterior
 from mmx.mmm.predict import predictive_cells
 from mmx.mmm.quantities import effects, window_spend
@@ -82,7 +83,7 @@ def from_prior(model: Model, count: int, rng: np.random.Generator) -> tuple[Post
         Media plus baseline on the scaled KPI, less ``kpi_center``.
     """
     structure, inputs, design = model.structure, model.inputs, model.design
-    solved = _solver(structure)(prior_vectors(model, count, rng), inputs)
+    solved = _solver(structure)(unsigned(structure, prior_vectors(model, count, rng)), inputs)
     params, media, beta, sd = jax.tree.map(np.asarray, solved)
     gamma = sd * rng.standard_normal(sd.shape)
     geo = np.zeros((count, structure.geos))

@@ -21,7 +21,7 @@ from mmx.mmm.fit import Fit
 from mmx.mmm.quantities import roas_draws
 from mmx.worlds import Simulated, simulate
 
-SHAPES = ("alpha", "theta", "half_saturation", "slope", "lam", "noise")
+SHAPES = ("alpha", "theta", "stage", "half_saturation", "slope", "lam", "noise")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("mmx", "nutpie", "numba", "numpy", "jax")
-LISTED = ("alpha", "theta", "half_saturation", "slope", "lam", "noise")
+LISTED = ("alpha", "theta", "stage", "half_saturation", "slope", "lam", "noise")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

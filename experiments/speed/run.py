@@ -27,7 +27,6 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "peers")]
 import run_peer  # noqa: E402
 import speed_cases  # noqa: E402
 import speed_growth  # noqa: E402
-import speed_refits  # noqa: E402
 import speed_tables  # noqa: E402
 
 
@@ -35,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run what is missing, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--smoke", action="store_true", help="tiny, mmx alone: checks that the study runs")
-    parser.add_argument("--only", nargs="*", default=None, help="names of cases, quick, shell, growth, refits")
+    parser.add_argument("--only", nargs="*", default=None, help="names of cases, shell, growth")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of finished runs")
     parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "speed", help="folder of tables and caches")
@@ -45,10 +44,10 @@ def main(arguments: list[str] | None = None) -> None:
         settings |= settings["smoke"]
     args.out.mkdir(parents=True, exist_ok=True)
     study = Study(settings, args.out, args.work, peers=not args.no_peers, own_caches=not args.smoke)
-    chosen = args.only if args.only is not None else [*settings["cases"], "quick", "shell", "growth", "refits"]
+    chosen = args.only if args.only is not None else [*settings["cases"], "shell", "growth"]
     for name in [n for n in settings["cases"] if n in chosen]:
         study.case(name)
-    for part in [p for p in ("quick", "shell", "growth", "refits") if p in chosen]:
+    for part in [p for p in ("shell", "growth") if p in chosen]:
         getattr(study, part)()
     print(speed_tables.render(args.out, settings), flush=True)
 
@@ -147,25 +146,6 @@ class Study:
         command = [sys.executable, str(HERE / "fit_mmx.py"), str(folder), str(out), "--options", json.dumps(how["options"])]
         return run_peer.run_process(command, out, "mmx", cap, caches)
 
-    def quick(self) -> None:
-        """Fit by the quick looks that this version has, beside NUTS on warm caches."""
-        from typing import get_args
-
-        from mmx.spec import SamplerSettings
-
-        known = get_args(SamplerSettings.model_fields["name"].annotation)
-        for name in self.settings["quick"]["cases"]:
-            folder = self.folder(name)
-            for sampler in self.settings["quick"]["samplers"]:
-                if sampler not in known or folder is None:
-                    print(f"{name} {sampler}: not in this version; skipped", flush=True)
-                    continue
-                case = self.settings["cases"][name]
-                how = {"overrides": [f"sampler.name={sampler}"]}
-                for repeat in range(1, self.settings["repeats"]["warm"] + 1):
-                    options = self.options(case, how)
-                    self.cell(name, f"mmx_{sampler}", {"options": options}, folder, "warm", repeat, case)
-
     def shell(self) -> None:
         """Time ``mmx fit`` from the shell, everything written, on warm caches."""
         name, store = self.settings["shell"]["case"], self.out / "shell.json"
@@ -189,18 +169,6 @@ class Study:
         store = self.out / "growth.json"
         if not store.is_file():
             result = speed_growth.measure(self.settings["growth"], self.settings["seed"])
-            store.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
-    def refits(self) -> None:
-        """Refit expanding windows from the last fit."""
-        for name in self.settings["refits"]["cases"]:
-            store = self.out / f"refits--{name}.json"
-            folder = self.folder(name)
-            if store.is_file() or folder is None:
-                continue
-            sampling = [f"sampler.{key}={value}" for key, value in self.settings["sampling"].items()]
-            overrides = [*sampling, *self.settings["cases"][name].get("overrides", [])]
-            result = speed_refits.measure(folder, overrides, self.settings["refits"], self.settings["seed"])
             store.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 

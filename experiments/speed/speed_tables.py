@@ -13,12 +13,10 @@ import pandas as pd
 def render(results: Path, settings: dict[str, Any]) -> str:
     """Return everything that the stored runs say, as text."""
     runs = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(results.glob("*--*--*.json"))]
-    parts = [table_of(runs, settings), ratios_of(runs, settings), quick_of(runs)]
+    parts = [table_of(runs, settings), ratios_of(runs, settings)]
     for part, file in ((shell_of, "shell.json"), (growth_of, "growth.json")):
         if (results / file).is_file():
             parts.append(part(json.loads((results / file).read_text(encoding="utf-8"))))
-    for file in sorted(results.glob("refits--*.json")):
-        parts.append(refits_of(file.stem.partition("--")[2], json.loads(file.read_text(encoding="utf-8"))))
     return "\n\n".join(p for p in parts if p)
 
 
@@ -104,20 +102,6 @@ def _rhat(run: dict[str, Any]) -> float:
     return float("inf") if value is None else float(value)
 
 
-def quick_of(runs: list[dict[str, Any]]) -> str:
-    """Wall time of the quick looks against NUTS on the same warm caches."""
-    lines = []
-    for case, tool in sorted({(r["case"], r["tool"]) for r in runs if r["tool"].startswith("mmx_")}):
-        quick = [r for r in _of(runs, case, tool, "warm") if "failed" not in r]
-        full = [r for c in ("warm", "cold") for r in _of(runs, case, "mmx", c) if "failed" not in r]
-        if quick and full:
-            wall = statistics.median(r["seconds"]["all_in"] for r in quick)
-            nuts = statistics.median(r["seconds"]["all_in"] for r in full[: len(quick)])
-            said = "; ".join(quick[0]["settings"]["decisions"]) or "no fallback"
-            lines.append(f"{case}, {tool[4:]}: {wall:.2f} s against {nuts:.2f} s of NUTS, {nuts / wall:.1f}x; {said}")
-    return "\n".join(["quick look", *lines]) if lines else ""
-
-
 def shell_of(result: dict[str, Any]) -> str:
     """Return the line of the command line."""
     warm = ", ".join(f"{wall:.2f}" for wall in result["warm"])
@@ -132,16 +116,6 @@ def growth_of(result: dict[str, Any]) -> str:
         pairs = ", ".join(f"{n}: {t:g}" for n, t in zip(found["sizes"], found["microseconds"], strict=True))
         lines.append(f"{axis}: {pairs}; exponent {found['exponent']} ({found['exponent_large']} in the upper half)")
     return "\n".join(lines)
-
-
-def refits_of(case: str, result: dict[str, Any]) -> str:
-    """Return the row of the expanding windows."""
-    folds = result["folds"]
-    return (
-        f"{len(folds)} expanding windows of {case}, each from the last: {sum(f['sample'] for f in folds):.2f} s of sampling "
-        f"against {result['scratch']['sample']:.2f} s from scratch, {result['ratio']:.2f}x; "
-        f"{result['passed']} of {len(folds)} through the gate"
-    )
 
 
 def _of(runs: list[dict[str, Any]], case: str, tool: str, cache: str) -> list[dict[str, Any]]:

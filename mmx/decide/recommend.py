@@ -189,7 +189,7 @@ def _value(
         probability_better=float((gain > 0).mean()),
         channels=channels,
         cells=cells,
-        unknowns=(*_quick_look(fit), *_unknowns(channels, posterior)),
+        unknowns=_unknowns(channels, posterior),
         notes=(*posterior.panel.notes, *fit.decisions, *notes),
         fit_name=fit.spec.name,
     )
@@ -230,16 +230,6 @@ def _cells(
 def _ends(starts: Sequence[str], frequency: str) -> list[str]:
     step = {"daily": pd.DateOffset(days=1), "weekly": pd.DateOffset(weeks=1), "monthly": pd.DateOffset(months=1)}[frequency]
     return [str((pd.Timestamp(s) + step - pd.Timedelta(days=1)).date()) for s in starts]
-
-
-def _quick_look(fit: Fit) -> tuple[str, ...]:
-    """What must stand on a plan from a quick look."""
-    if not fit.quick_look:
-        return ()
-    return (
-        f"QUICK LOOK: this plan rests on an approximation of the posterior ({fit.draws.sampler}, Pareto k "
-        f"{fit.gate.pareto_k:.2f}). Fit with sampler.name: nutpie before you sign it.",
-    )
 
 
 def _unknowns(channels: dict[str, ChannelPlan], posterior: Posterior) -> tuple[str, ...]:

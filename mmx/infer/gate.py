@@ -32,9 +32,6 @@ class Gate:
     max_rhat, min_ess_bulk, min_ess_tail, min_ebfmi : float
     divergences, reached_max_depth : int
         Number of draws.
-    pareto_k : float or None
-        Of a quick look, whose draws are independent: R-hat and E-BFMI are NaN then, and the effective sample sizes are that of
-        the importance weights. None for NUTS.
     """
 
     passed: bool
@@ -45,7 +42,6 @@ class Gate:
     min_ebfmi: float
     divergences: int
     reached_max_depth: int
-    pareto_k: float | None = None
 
     @property
     def min_ess(self) -> float:
@@ -136,27 +132,6 @@ def judge(table: pd.DataFrame, draws: Draws, settings: GateSettings) -> Gate:
         divergences=divergences,
         reached_max_depth=int(draws.stats["reached_max_depth"].sum()),
     )
-
-
-def judge_quick_look(draws: Draws, settings: GateSettings) -> Gate:
-    """Judge an approximation that was corrected by importance sampling.
-
-    Returns
-    -------
-    Gate
-        Passed where the Pareto shape of the weights and their effective number are good enough: then the draws stand for the
-        posterior. A shape or a draw that is not finite fails.
-    """
-    assert draws.importance is not None
-    shape, ess = draws.importance.pareto_k, draws.importance.ess
-    reasons = []
-    if not shape <= settings.max_pareto_k:
-        reasons.append(f"Pareto k {shape:.2f} is above {settings.max_pareto_k:g}")
-    if not ess >= settings.min_ess:
-        reasons.append(f"the importance weights are worth {ess:.4g} draws, below {settings.min_ess:g}")
-    if not (np.isfinite(draws.q).all() and np.isfinite(draws.stats["lp"]).all()):
-        reasons.append("there are draws that are not finite")
-    return Gate(not reasons, tuple(reasons), np.nan, ess, ess, np.nan, 0, 0, pareto_k=shape)
 
 
 def _ebfmi(energy: npt.NDArray[Any]) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 
-from mmx.infer import starts, whiten
+from mmx.infer import pilot, starts, whiten
 from mmx.infer.target import Draws, Progress, Target
 from mmx.spec import SamplerSettings
 
@@ -14,8 +15,6 @@ SAMPLERS = {
     "nutpie": "mmx.infer.nutpie_nuts",
     "numpyro": "mmx.infer.numpyro_nuts",
     "pymc": "mmx.infer.pymc_nuts",
-    "laplace": "mmx.infer.laplace",
-    "pathfinder": "mmx.infer.pathfinder",
 }
 WHITENED = ("nutpie",)  # The others sample their own statement of the model, in its own coordinates.
 
@@ -60,8 +59,9 @@ def sample(
     module = import_module(SAMPLERS[settings.name])
     cores = cores or os.cpu_count() or 1
     if start is None:
-        plain: Draws = module.sample(target, settings, seed=seed, start=None, cores=cores, progress=progress)
-        return plain
+        first = partial(pilot.sample, module) if settings.name in WHITENED else partial(module.sample, start=None)
+        scratch: Draws = first(target, settings, seed=seed, cores=cores, progress=progress)
+        return replace(scratch, q=target.canonical(scratch.q))
     if start.q.shape[-1] != target.dim:  # Here: a sampler's threads would wrap the error.
         raise ValueError(
             f"the earlier fit has {start.q.shape[-1]} parameters and this one {target.dim}: it cannot start from there"
@@ -71,10 +71,10 @@ def sample(
     if settings.name not in WHITENED:
         chosen = starts.Starts(points, keys)
         own: Draws = module.sample(target, settings, seed=seed, start=chosen, cores=cores, progress=progress)
-        return own
-    affine = whiten.of_draws(start.q)
+        return replace(own, q=target.canonical(own.q))
+    affine = whiten.of_draws(start.q, target.dense)
     settings = settings.model_copy(update={"tune": settings.warm_tune})
     chosen = starts.Starts(affine.back(points), keys)
     inside = whiten.whitened(target, affine)
     draws: Draws = module.sample(inside, settings, seed=seed, start=chosen, cores=cores, progress=progress)
-    return replace(draws, q=affine.forward(draws.q))
+    return replace(draws, q=target.canonical(affine.forward(draws.q)))

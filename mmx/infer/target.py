@@ -57,6 +57,10 @@ class Native:
     owner: Any
 
 
+def _same(q: Floats) -> Floats:
+    return q
+
+
 @dataclass(frozen=True)
 class Target:
     """A log density with its data, generic over the model behind it.
@@ -78,6 +82,10 @@ class Target:
         without holding Python's lock; None where there is none.
     native : callable or None
         ``native()`` returns the same twin as C functions; None where there is none.
+    dense : int or None
+        How many of the first coordinates are worth a dense metric; None for all.
+    canonical : callable
+        ``(q (..., dim)) -> (..., dim)``, one representative of points that say the same; the identity by default.
     sites : tuple of Site
         The named variables that the front ends sample, in the order of the unconstrained vector.
     """
@@ -91,22 +99,8 @@ class Target:
     compiled: Callable[[], Callable[[Floats], tuple[float, Floats]]] | None
     sites: tuple[Site, ...]
     native: Callable[[], Native] | None = None
-
-
-@dataclass(frozen=True)
-class Importance:
-    """How well an approximation covers the posterior.
-
-    Attributes
-    ----------
-    pareto_k : float
-        Shape of the importance weights' tail: the draws are usable up to 0.7.
-    ess : float
-        Effective number of independent draws.
-    """
-
-    pareto_k: float
-    ess: float
+    dense: int | None = None
+    canonical: Callable[[Floats], Floats] = _same
 
 
 @dataclass(frozen=True)
@@ -124,10 +118,10 @@ class Draws:
     sampler : str
     settings : dict
         Chains, tune, draws, target acceptance, depth, seed, as used.
-    importance : Importance or None
-        Of a quick look, whose draws are independent and whose statistics are ``lp, log_weight``; None for NUTS.
     tune_steps : int or None
         Gradients of all chains' tuning; None where the sampler does not count them, and in a fit that was read back.
+    notes : tuple of str
+        What the sampler decided on its own.
     """
 
     q: Floats
@@ -135,8 +129,8 @@ class Draws:
     seconds: dict[str, float]
     sampler: str
     settings: dict[str, Any]
-    importance: Importance | None = None
     tune_steps: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def initial_point(dim: int, seed: int, start: Starts | None = None) -> Floats:

@@ -1,6 +1,7 @@
-"""Sample in the coordinates of an earlier fit: ``q = mean + factor z``, where the earlier draws have unit covariance.
+"""Sample in the coordinates of earlier draws: ``q = mean + factor z``, where the earlier draws have unit variance.
 
-A diagonal metric in ``z`` is a dense one in ``q``. The density stays exact whatever the map is: one that does not fit costs
+The factor is dense for the first coordinates, in which the earlier draws become uncorrelated, and diagonal for the others: a
+diagonal metric in ``z`` is a dense one in ``q``. The density stays exact whatever the map is: one that does not fit costs
 gradients, and the gate still judges the draws. Its Jacobian is a constant and left out, so log densities are those of ``q``.
 """
 
@@ -28,53 +29,61 @@ class Affine:
     Attributes
     ----------
     mean : array, (dim,)
-    factor : array, (dim, dim)
-        Lower triangular, with a positive diagonal.
+    factor : array, (dense, dense)
+        Lower triangular, with a positive diagonal; of the first coordinates.
+    scale : array, (dim - dense,)
+        Of the others, positive.
     """
 
     mean: Floats
     factor: Floats
+    scale: Floats
 
     def forward(self, z: Floats) -> Floats:
         """Unconstrained vectors (..., dim) of whitened ones."""
-        q: Floats = self.mean + z @ self.factor.T
+        first = len(self.factor)
+        q: Floats = self.mean + np.concatenate([z[..., :first] @ self.factor.T, self.scale * z[..., first:]], axis=-1)
         return q
+
+    def pull(self, gradient: Floats) -> Floats:
+        """Gradient (dim,) by the whitened vector of one by the unconstrained vector."""
+        first = len(self.factor)
+        return np.concatenate([gradient[:first] @ self.factor, self.scale * gradient[first:]])
 
     def back(self, q: Floats) -> Floats:
         """Whitened vectors (..., dim) of unconstrained ones."""
         from scipy.linalg import solve_triangular
 
-        flat = (q - self.mean).reshape(-1, len(self.mean))
-        z: Floats = solve_triangular(self.factor, flat.T, lower=True).T
+        flat, first = (q - self.mean).reshape(-1, len(self.mean)), len(self.factor)
+        z = np.concatenate(
+            [solve_triangular(self.factor, flat[:, :first].T, lower=True).T, flat[:, first:] / self.scale], axis=1
+        )
         return z.reshape(q.shape)
 
 
-def of_draws(draws: Floats) -> Affine:
+def of_draws(draws: Floats, dense: int | None = None) -> Affine:
     """Map under which draws have mean 0 and about unit covariance.
 
-    Correlations are shrunk by ``dim / (dim + n)``, with ``n`` the median effective sample size: with as many effective draws
-    as coordinates by a half. A coordinate that does not move keeps its scale.
+    Correlations are shrunk by ``dense / (dense + n)``, with ``n`` the median effective sample size: with as many effective
+    draws as coordinates by a half. A coordinate that does not move keeps its scale.
 
     Parameters
     ----------
     draws : array, (chain, draw, dim)
+    dense : int, optional
+        How many of the first coordinates are made uncorrelated; all by default.
     """
     flat = draws.reshape(-1, draws.shape[-1])
-    dim = flat.shape[1]
+    dim = flat.shape[1] if dense is None else dense
     sd = flat.std(axis=0)
     sd = np.where(np.isfinite(sd) & (sd > 0), sd, 1.0)
-    scaled = (flat - flat.mean(axis=0)) / sd
-    _, bulk, _ = rhat_and_ess(np.moveaxis(draws, -1, 0))
+    scaled = ((flat - flat.mean(axis=0)) / sd)[:, :dim]
+    _, bulk, _ = rhat_and_ess(np.moveaxis(draws[..., :dim], -1, 0))
     moving = bulk[np.isfinite(bulk)]
     size = float(np.median(moving)) if moving.size else 0.0
     correlation = scaled.T @ scaled / len(flat) * (size / (dim + size))
     np.fill_diagonal(correlation, 1.0)
-    return Affine(flat.mean(axis=0), sd[:, None] * np.linalg.cholesky(correlation))
-
-
-def of_covariance(mean: Floats, covariance: Floats) -> Affine:
-    """Map under which a normal distribution is the standard one."""
-    return Affine(mean, np.linalg.cholesky(covariance))
+    return Affine(flat.mean(axis=0), sd[:dim, None] * np.linalg.cholesky(correlation), sd[dim:])
 
 
 def whitened(target: Target, affine: Affine) -> Target:
@@ -86,7 +95,7 @@ def whitened(target: Target, affine: Affine) -> Target:
 
         def value_and_gradient(z: Floats) -> tuple[float, Floats]:
             value, gradient = inner(affine.forward(z))
-            return value, gradient @ affine.factor
+            return value, affine.pull(gradient)
 
         return value_and_gradient
 
@@ -94,12 +103,12 @@ def whitened(target: Target, affine: Affine) -> Target:
         from mmx.infer import whiten_native
 
         assert target.native is not None
-        return whiten_native.whitened(target.native(), affine.mean, affine.factor)
+        return whiten_native.whitened(target.native(), affine.mean, affine.factor, affine.scale)
 
     return replace(
         target,
         log_density=_log_density(target.log_density),
-        inputs={"mean": affine.mean, "factor": affine.factor, "inputs": target.inputs},
+        inputs={"mean": affine.mean, "factor": affine.factor, "scale": affine.scale, "inputs": target.inputs},
         numpyro_model=None,
         pymc_model=None,
         compiled=compiled if target.compiled is not None else None,
@@ -113,6 +122,8 @@ def _log_density(inner: Callable[..., jax.Array]) -> Callable[[jax.Array, dict[s
     """Return the density over ``z``; one object per density, so that it compiles once for all maps."""
 
     def log_density(z: jax.Array, inputs: dict[str, Any]) -> jax.Array:
-        return inner(inputs["mean"] + jnp.asarray(inputs["factor"]) @ z, inputs["inputs"])
+        factor = jnp.asarray(inputs["factor"])
+        spread = jnp.concatenate([factor @ z[: len(factor)], inputs["scale"] * z[len(factor) :]])
+        return inner(inputs["mean"] + spread, inputs["inputs"])
 
     return log_density

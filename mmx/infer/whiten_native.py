@@ -1,7 +1,10 @@
-"""The affine map around a compiled C density: ``z -> q = mean + factor z``, density and gradient by the inner function.
+"""The affine map around a compiled C density: ``z -> q``, density and gradient by the inner function.
+
+The first coordinates are ``mean + factor z``, the others ``mean + scale z``.
 
 In the form that nutpie expects of a log density: ``(dim, position, gradient, log density, table) -> 0``, or a positive number
-where the density is not finite. The table holds four addresses: inner density, inner table, mean, factor.
+where the density is not finite. The table holds five addresses (inner density, inner table, mean, factor,
+scale) and the number of dense coordinates.
 """
 
 from __future__ import annotations
@@ -50,9 +53,10 @@ def _call(context, function, dim, position, gradient, density, table):  # type: 
 
 def _density(dim, position, gradient, density, table):  # type: ignore[no-untyped-def]
     """Fill gradient and log density at a whitened position (dim,)."""
-    size = np.int64(dim)
-    place = carray(table, (4,))
-    mean, factor = carray(_doubles(place[2]), (dim,)), carray(_doubles(place[3]), (dim, dim))
+    place = carray(table, (6,))
+    size = place[5]
+    mean, factor = carray(_doubles(place[2]), (dim,)), carray(_doubles(place[3]), (size, size))
+    scale = carray(_doubles(place[4]), (np.int64(dim) - size,))
     z, out, value = carray(position, (dim,)), carray(gradient, (dim,)), carray(density, (1,))
     q, inner = np.empty(dim), np.empty(dim)
     fours = size - size % 4  # Four rows at a time read a vector once; above the diagonal the factor is zero.
@@ -69,7 +73,9 @@ def _density(dim, position, gradient, density, table):  # type: ignore[no-untype
         for j in range(size):
             total += factor[i, j] * z[j]
         q[i] = mean[i] + total
-    code = _call(place[0], size, q.ctypes.data, inner.ctypes.data, value.ctypes.data, place[1])
+    for i in range(size, np.int64(dim)):
+        q[i] = mean[i] + scale[i - size] * z[i]
+    code = _call(place[0], np.int64(dim), q.ctypes.data, inner.ctypes.data, value.ctypes.data, place[1])
     for j in range(size):
         out[j] = 0.0
     for i in range(0, fours, 4):
@@ -79,6 +85,8 @@ def _density(dim, position, gradient, density, table):  # type: ignore[no-untype
     for i in range(fours, size):
         for j in range(size):
             out[j] += factor[i, j] * inner[i]
+    for i in range(size, np.int64(dim)):
+        out[i] = scale[i - size] * inner[i]
     return code
 
 
@@ -95,16 +103,17 @@ def _compiled() -> Any:
 log_density = _compiled()
 
 
-def whitened(inner: Native, mean: Floats, factor: Floats) -> Native:
+def whitened(inner: Native, mean: Floats, factor: Floats, scale: Floats) -> Native:
     """Wrap a compiled density.
 
     Parameters
     ----------
     inner : Native
     mean : array, (dim,)
-    factor : array, (dim, dim)
+    factor : array, (dense, dense)
         Lower triangular.
+    scale : array, (dim - dense,)
     """
-    mean, factor = (np.ascontiguousarray(v, dtype=np.float64) for v in (mean, factor))
-    addresses = [inner.density, inner.table.ctypes.data, mean.ctypes.data, factor.ctypes.data]
-    return Native(log_density.address, inner.copy, np.array(addresses, dtype=np.int64), (inner, mean, factor))
+    mean, factor, scale = (np.ascontiguousarray(v, dtype=np.float64) for v in (mean, factor, scale))
+    table = [inner.density, inner.table.ctypes.data, mean.ctypes.data, factor.ctypes.data, scale.ctypes.data, len(factor)]
+    return Native(log_density.address, inner.copy, np.array(table, dtype=np.int64), (inner, mean, factor, scale))

@@ -34,7 +34,7 @@ def _to_value(block: Block, q: jax.Array, prior: jax.Array, lognormal: jax.Array
         return jnp.exp(prior[0] + prior[1] * q)
     if block.kind == "beta":
         return jax.nn.sigmoid(q)
-    return jnp.exp(q) if block.kind == "half_normal" else q
+    return jnp.exp(q) if block.kind == "half_normal" else prior[0] + prior[1] * q
 
 
 def log_prior(structure: Structure, q: jax.Array, inputs: Inputs) -> jax.Array:
@@ -89,7 +89,10 @@ def _by_family(keys: tuple[Any, ...], x: jax.Array, apply: Callable[[Any, jax.Ar
 
 
 def geo_factors(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
-    """Each geo's effect over the national one, (geo, media): log-normal, deviations summing to zero by spend."""
+    """Each geo's effect over the national one, (geo, media): log-normal, deviations summing to zero by spend.
+
+    ``geo_sd`` may be negative: with the signs of its deviations turned, it gives the same factors.
+    """
     if structure.geos == 1:
         return jnp.ones((1, structure.media))
     z = params["geo_z"].reshape(structure.media, structure.geos - 1)

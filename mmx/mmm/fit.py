@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmx.data.panel import Floats, Panel
-from mmx.infer.gate import UNJUDGED, Gate, judge, judge_quick_look, summarise
+from mmx.infer.gate import UNJUDGED, Gate, judge, summarise
 from mmx.infer.sampling import sample
 from mmx.infer.target import Draws, Progress
 from mmx.mmm.inputs import prepare, prior_arrays
@@ -26,8 +26,6 @@ from mmx.mmm.structure import Structure
 from mmx.mmm.tables import FitTables
 from mmx.mmm.target import build, coordinate_names
 from mmx.spec import SamplerSettings, Spec
-
-NUTS = "nutpie"  # What a quick look falls back to.
 
 
 @dataclass(frozen=True)
@@ -58,11 +56,6 @@ class Fit:
     decisions: tuple[str, ...]
     seconds: dict[str, float]
     start_sha256: str | None = None
-
-    @property
-    def quick_look(self) -> bool:
-        """Whether the draws are of an approximation, corrected by importance sampling, rather than of NUTS."""
-        return self.draws.importance is not None
 
     @cached_property
     def sha256(self) -> str:
@@ -176,7 +169,8 @@ def _until_converged(
     say: Callable[[str], None] | None,
 ) -> tuple[Fit, list[str]]:
     """Sample, and sample once more where the gate fails; what was decided, in words."""
-    made, told = attempt(settings, earlier), []
+    made = attempt(settings, earlier)
+    told = list(made.draws.notes)
     spent = dict(made.draws.seconds)
     tried = settings
     while not made.converged:
@@ -184,11 +178,11 @@ def _until_converged(
         if step is None:
             break
         tried, earlier, how = step
-        what = f"quick look ({made.draws.sampler}) does not describe this posterior" if made.quick_look else "gate failed"
-        told.append(f"The {what} ({'; '.join(made.gate.reasons)}): {how}.")
+        told.append(f"The gate failed ({'; '.join(made.gate.reasons)}): {how}.")
         if say is not None:
             say(told[-1])
         made = attempt(tried, earlier)
+        told += made.draws.notes
         spent = {k: v + made.draws.seconds[k] for k, v in spent.items()}
     judged = replace(made, draws=replace(made.draws, seconds=spent))
     judged.__dict__["effects"] = made.effects
@@ -198,12 +192,10 @@ def _until_converged(
 def _next_attempt(
     made: Fit, settings: SamplerSettings, tried: SamplerSettings, earlier: Draws | None
 ) -> tuple[SamplerSettings, Draws | None, str] | None:
-    """What is tried after a failed gate: NUTS after a quick look, then more careful NUTS from scratch.
+    """What is tried after a failed gate: more careful sampling from scratch.
 
     From an earlier fit, divergences alone are no sign of a wrong start: smaller steps come before starting from scratch.
     """
-    if made.quick_look:
-        return settings.model_copy(update={"name": NUTS}), earlier, f"sampled by NUTS ({NUTS}) instead"
     careful = {"name": tried.name, "target_accept": settings.retry_target_accept}
     if earlier is not None and made.gate.only_divergences and tried.target_accept < settings.retry_target_accept:
         how = f"sampled once more from the earlier fit with target acceptance {settings.retry_target_accept:g}"
@@ -250,11 +242,7 @@ def _start(start: Fit, names: tuple[str, ...]) -> Draws:
 
 
 def _judged(made: Fit) -> Fit:
-    if made.quick_look:
-        verdict = judge_quick_look(made.draws, made.spec.gate)
-    else:
-        verdict = judge(_quantities(made), made.draws, made.spec.gate)
-    judged = replace(made, gate=verdict)
+    judged = replace(made, gate=judge(_quantities(made), made.draws, made.spec.gate))
     judged.__dict__["effects"] = made.effects
     return judged
 
@@ -273,10 +261,7 @@ def diagnose(made: Fit) -> pd.DataFrame:
     names = coordinate_names(posterior.structure, posterior.media)
     columns = np.concatenate([posterior.params[b.name] for b in posterior.structure.blocks], axis=1)
     values = {name: posterior.split_chains(columns[:, i]) for i, name in enumerate(names)}
-    table = summarise({**values, "log density": made.draws.stats["lp"]})
-    if made.quick_look:  # Independent draws: these say nothing about them.
-        table[["rhat", "ess_bulk", "ess_tail"]] = np.nan
-    return table
+    return summarise({**values, "log density": made.draws.stats["lp"]})
 
 
 def _silent(spec: Spec, panel: Panel, weights: Floats) -> list[str]:

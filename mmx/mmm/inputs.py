@@ -125,7 +125,7 @@ def mirrors(size: Floats) -> Floats:
 
 
 def prior_arrays(spec: Spec, structure: Structure) -> dict[str, Floats]:
-    """Two numbers per parameter: location and scale, the two shapes of a beta, or the scale of a half-normal."""
+    """Two numbers per parameter: location and scale, the two shapes of a beta, or the scale of a half-normal and zero."""
     media = [*spec.channels.values(), *spec.organic.values()]
     constants, priors = spec.constants, spec.model.baseline
     assert constants is not None
@@ -138,12 +138,10 @@ def prior_arrays(spec: Spec, structure: Structure) -> dict[str, Floats]:
         elif block.name == "drift_length":
             pairs = [priors.drift_length.location_scale()]
         elif block.kind == "half_normal":
-            scale = {
-                "noise": priors.noise * constants.kpi_sd,
-                "drift_sd": priors.drift * constants.kpi_sd,
-                "geo_sd": priors.geo_effect,
-            }[block.name]
+            scale = {"noise": priors.noise, "drift_sd": priors.drift}[block.name] * constants.kpi_sd
             pairs = [(scale, 0.0)] * block.size
+        elif block.name == "geo_sd":
+            pairs = [(0.0, priors.geo_effect)] * block.size
         elif block.kind == "normal":
             pairs = [(0.0, 1.0)] * block.size
         else:

@@ -67,17 +67,21 @@ def supports(structure: Structure) -> bool:
 
 
 def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
-    """Lay a structure's inputs out for the kernel."""
+    """Lay a structure's inputs out for the kernel, without the rows after the last one that has a weight."""
     kinds, a, b = _prior_arrays(structure, inputs)
     at, special = _places(structure)
     first, size, cross = _classes(np.asarray(inputs["w_geo"]), np.asarray(inputs["z_geo"]))
-    cells = structure.times * structure.geos
+    times = 1 + int(np.flatnonzero(np.asarray(inputs["w"]).any(axis=1))[-1])
+    cells = times * structure.geos
 
     def floats(value: Any) -> Floats:
         return np.ascontiguousarray(value, dtype=np.float64)
 
     def by_medium(value: Any) -> Floats:
-        return floats(np.moveaxis(value, 2, 0)).reshape(-1, cells)
+        return floats(np.moveaxis(value[:times], 2, 0)).reshape(-1, cells)
+
+    def by_cell(value: Any) -> Floats:
+        return floats(value[:times]).ravel()
 
     return Arrays(
         kind=kinds,
@@ -97,11 +101,11 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         x=by_medium(inputs["x"]),
         x_before=by_medium(inputs["x_before"]),
         carry_in=int(structure.carry_in),
-        money=floats(inputs["money_train"]).ravel(),
-        y=floats(inputs["y"]).ravel(),
-        w=floats(inputs["w"]).ravel(),
+        money=by_cell(inputs["money_train"]),
+        y=by_cell(inputs["y"]),
+        w=by_cell(inputs["w"]),
         z_cell=by_medium(inputs["z_cell"]),
-        z_time=floats(inputs["z_time"]),
+        z_time=floats(inputs["z_time"][:times]),
         zz=floats(inputs["zz"]),
         z_geo=floats(inputs["z_geo"]),
         w_geo=floats(inputs["w_geo"]),

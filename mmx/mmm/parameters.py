@@ -57,15 +57,31 @@ def constrained(structure: Structure, inputs: dict[str, Any], q: Floats) -> dict
 
 
 def _to_value(block: Block, q: Floats, prior: Floats, structure: Structure) -> Floats:
-    if block.kind in ("effect", "lognormal"):
-        linear = prior[0] + prior[1] * q
-        logs = structure.lognormal if block.kind == "effect" else np.ones(block.size, dtype=bool)
-        value: Floats = np.exp(linear, out=linear.copy(), where=logs)
-    elif block.kind == "beta":
-        value = 1.0 / (1.0 + np.exp(-q))
+    if block.kind == "beta":
+        value: Floats = 1.0 / (1.0 + np.exp(-q))
+    elif block.kind == "half_normal":
+        value = np.exp(q)
     else:
-        value = np.exp(q) if block.kind == "half_normal" else q
+        linear = prior[0] + prior[1] * q
+        logs = structure.lognormal if block.kind == "effect" else np.full(block.size, block.kind == "lognormal")
+        value = np.exp(linear, out=linear.copy(), where=logs)
     return value
+
+
+def unsigned(structure: Structure, q: Floats) -> Floats:
+    """Unconstrained vectors (..., dim) with every geo standard deviation made positive, and its deviations turned with it.
+
+    A standard deviation with a half-normal prior is sampled as a number of either sign with the normal prior: sign and
+    deviations together change nothing in the density, and there is no long tail towards a logarithm of zero to be walked
+    (Gelman, 2006, "Prior distributions for variance parameters in hierarchical models", on such redundant signs).
+    """
+    if structure.geos == 1:
+        return q
+    out = q.copy()
+    sign = np.where(q[..., structure.slices["geo_sd"]] < 0, -1.0, 1.0)
+    out[..., structure.slices["geo_sd"]] *= sign
+    out[..., structure.slices["geo_z"]] *= np.repeat(sign, structure.geos - 1, axis=-1)
+    return out
 
 
 def scales(structure: Structure, inputs: dict[str, Any], params: dict[str, Floats]) -> dict[str, Floats]:
@@ -117,5 +133,5 @@ def free_of(structure: Structure, inputs: dict[str, Any], params: dict[str, Floa
             inside = np.clip(value, 1e-7, 1 - 1e-7)  # A stored float32 may have been rounded to 0 or 1.
             parts.append(np.log(inside) - np.log1p(-inside))
         else:
-            parts.append(np.log(value) if block.kind == "half_normal" else value)
+            parts.append(np.log(value) if block.kind == "half_normal" else (value - prior[0]) / prior[1])
     return np.concatenate(parts, axis=-1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import xarray as xr
 from mmx.data.store import panel_from_dataset, panel_to_dataset
 from mmx.errors import InputError
 from mmx.infer.gate import Gate
-from mmx.infer.target import Draws, Importance
+from mmx.infer.target import Draws
 from mmx.mmm.fit import Fit
 from mmx.mmm.inputs import prepare
 from mmx.mmm.parameters import free_of
@@ -70,7 +69,6 @@ def to_datatree(fit: Fit) -> xr.DataTree:
                 "sampler": fit.draws.sampler,
                 "settings": fit.draws.settings,
                 "sampling_seconds": fit.draws.seconds,
-                "importance": None if fit.draws.importance is None else asdict(fit.draws.importance),
                 "start_sha256": fit.start_sha256,
             }
         ),
@@ -125,7 +123,6 @@ def read(path: Path) -> Fit:
         seconds=meta["sampling_seconds"],
         sampler=meta["sampler"],
         settings=meta["settings"],
-        importance=None if meta.get("importance") is None else Importance(**meta["importance"]),
     )
     gate = Gate(**{**meta["gate"], "reasons": tuple(meta["gate"]["reasons"])})
     lineage = meta.get("start_sha256")

@@ -24,8 +24,8 @@ class Block:
     name : str
     size : int
     kind : str
-        ``effect`` (standard normal, mapped by the media's effect priors), ``lognormal`` (standard normal, mapped), ``beta``
-        (logit), ``half_normal`` (log) or ``normal`` (standard normal as it is).
+        ``effect`` (standard normal, mapped by the media's effect priors), ``lognormal`` and ``normal`` (standard normal,
+        mapped), ``beta`` (logit) or ``half_normal`` (log).
     media : tuple of int
         Media that the numbers belong to, in order; empty where they belong to none.
     """
@@ -96,7 +96,7 @@ class Structure:
         if self.geos > 1:
             every = tuple(range(self.media))
             blocks += [
-                Block("geo_sd", self.media, "half_normal", every),
+                Block("geo_sd", self.media, "normal", every),  # Signed while sampled: see ``parameters.unsigned``.
                 Block("geo_z", self.media * (self.geos - 1), "normal", every),
             ]
         return tuple(blocks)
@@ -110,6 +110,11 @@ class Structure:
     def dim(self) -> int:
         """Length of the unconstrained vector."""
         return sum(b.size for b in self.blocks)
+
+    @property
+    def national(self) -> int:
+        """Length of the part before the geo deviations and their scales."""
+        return self.slices["geo_sd"].start if self.geos > 1 else self.dim
 
     @property
     def lognormal(self) -> npt.NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mmx.data.panel import Floats
 from mmx.infer.target import Native, Site, Target
 from mmx.mmm import density
+from mmx.mmm.parameters import unsigned
 from mmx.mmm.structure import TRANSFORMS, Structure, site_name
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def build(structure: Structure, inputs: dict[str, Any], media: Sequence[str]) ->
         pymc_model=pymc_model,
         compiled=compiled if has_kernel else None,
         native=native if has_kernel else None,
+        dense=structure.national,
+        canonical=partial(unsigned, structure),
         sites=tuple(Site(site_name(b), structure.slices[b.name], TRANSFORMS.get(b.kind, "identity")) for b in structure.blocks),
     )
 

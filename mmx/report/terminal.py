@@ -149,7 +149,7 @@ def print_fit(
 
 def _verdict(console: Console, summary: Mapping[str, Any]) -> None:
     if summary["converged"]:
-        line(console, words.verdict(summary), "bold yellow" if summary.get("quick_look") else "green")
+        line(console, words.verdict(summary), "green")
     else:
         alarm(console, [str(r) for r in summary.get("reasons") or ()])
         line(console, f"It has: {words.gate_numbers(summary)}.")

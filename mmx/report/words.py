@@ -62,12 +62,6 @@ def plan_units(rec: Recommendation) -> Units:
 def verdict(summary: Mapping[str, Any]) -> str:
     """Return one line on convergence, loud where the gate failed."""
     reasons = [str(r) for r in summary.get("reasons") or ()]
-    if summary["converged"] and summary.get("quick_look"):
-        sampler = (summary.get("sampler") or {}).get("name", "an approximation")
-        return (
-            f"QUICK LOOK by {sampler}, not a full posterior: {gate_numbers(summary)}. "
-            "Fit with sampler.name: nutpie before you decide."
-        )
     if summary["converged"]:
         return f"Converged: {gate_numbers(summary)}."
     return not_converged(reasons)
@@ -80,10 +74,7 @@ def not_converged(reasons: Sequence[str]) -> str:
 
 
 def gate_numbers(summary: Mapping[str, Any]) -> str:
-    """Return R-hat, effective sample size and divergences in words; of a quick look, what its importance weights say."""
-    shape = (summary.get("gate") or {}).get("pareto_k")
-    if shape is not None:
-        return f"Pareto k {fmt.number(shape)}, importance weights worth {fmt.number(summary.get('min_ess'))} independent draws"
+    """Return R-hat, effective sample size and divergences in words."""
     divergences = summary.get("divergences")
     rhat = summary.get("max_rhat")
     worst = f"{rhat:.3f}" if rhat is not None and fmt.exists(rhat) else fmt.MISSING

@@ -62,7 +62,6 @@ def fit_record(summary: Mapping[str, Any], config: Config) -> Record:
     tags = {
         "mmx.name": config.name,
         "mmx.converged": _yes(summary.get("converged")),
-        "mmx.quick_look": "yes" if summary.get("quick_look") else None,
         "mmx.reasons": "; ".join(summary.get("reasons") or ()),
         "mmx.currency": config.data.currency or "",
         "mmx.decisions": "; ".join([*(summary.get("notes") or ()), *(summary.get("decisions") or ())]),
@@ -148,8 +147,7 @@ def fit_note(summary: Mapping[str, Any], config: Config) -> str:
     facts += [f"smallest ESS {fmt.number(summary['min_ess'])}"] if summary.get("min_ess") is not None else []
     facts += [f"largest R-hat {summary['max_rhat']:.3f}"] if summary.get("max_rhat") is not None else []
     facts += [f"{summary['divergences']} divergences"] if summary.get("divergences") is not None else []
-    passed = "**Quick look, not a full posterior.**" if summary.get("quick_look") else "Converged."
-    verdict = passed if converged else _failed(summary.get("reasons") or (), "Its numbers are not to be used.")
+    verdict = "Converged." if converged else _failed(summary.get("reasons") or (), "Its numbers are not to be used.")
     lines = [" ".join([verdict, *([", ".join(facts) + "."] if facts else [])]), ""]
     paid = any("roas" in stats for stats in channels.values())
     money = fmt.header("Spend", config.data.currency or "")

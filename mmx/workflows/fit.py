@@ -148,7 +148,6 @@ def summarise(made: Fit, config: Config) -> dict[str, Any]:
         "name": config.name,
         "converged": made.converged,
         "reasons": list(gate.reasons),
-        "quick_look": made.quick_look,
         "gate": gate.as_mapping(),
         "sampler": {"name": made.draws.sampler, **made.draws.settings},
         "seconds": made.seconds,

@@ -109,7 +109,7 @@ def test_parameters_are_drawn_from_the_priors_of_the_density(study, model):
     made, other = oracle_of(model), 4000
     vectors = study.sbc_model.prior_vectors(model, other, np.random.default_rng(3))
     sd, priors = model.spec.constants.kpi_sd, model.spec.model.baseline
-    scales = {"noise": priors.noise * sd, "drift_sd": priors.drift * sd, "geo_sd": priors.geo_effect}
+    scales = {"noise": priors.noise * sd, "drift_sd": priors.drift * sd}
     for block in model.structure.blocks:
         part = vectors[:, model.structure.slices[block.name]]
         if block.kind == "beta":

@@ -23,20 +23,18 @@ def test_the_study_runs_and_resumes(study, tmp_path, capsys):
     arguments = ["--smoke", "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
     study.main(arguments)
     stored = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir()}
-    assert sorted(stored) == ["growth.json", "national_default--mmx--warm1.json", "refits--national_default.json"]
+    assert sorted(stored) == ["growth.json", "national_default--mmx--warm1.json"]
     run = json.loads(stored["national_default--mmx--warm1.json"])
     assert set(run["diagnostics"]["table"]) == {
-        *(f"{name}[{c}]" for name in ("roas", "alpha", "half_saturation", "slope") for c in ("tv", "search")),
+        *(f"{name}[{c}]" for name in ("roas", "alpha", "stage", "half_saturation", "slope") for c in ("tv", "search")),
         "noise",
     }
     assert run["seconds"]["process"] > run["seconds"]["all_in"] > run["seconds"]["sample"] > 0
     assert run["peak_rss_mb"] > 50 and run["draws"] == 60 and run["chains"] == 2
     grown = json.loads(stored["growth.json"])
     assert grown["geos"]["dim"][0] < grown["geos"]["dim"][1] and min(grown["weeks"]["microseconds"]) > 0
-    folds = json.loads(stored["refits--national_default.json"])["folds"]
-    assert [f["rows"] for f in folds] == [48, 60]
     said = capsys.readouterr().out
-    assert "microseconds per gradient" in said and "2 expanding windows" in said
+    assert "microseconds per gradient" in said
     study.main(arguments)
     assert stored == {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir()}
 

@@ -8,7 +8,7 @@ from mmx.infer.gate import Gate, judge, summarise
 from mmx.infer.target import Draws
 from mmx.spec import GateSettings
 
-GATE = GateSettings(max_rhat=1.01, min_ess=400, min_ebfmi=0.3, max_divergences=0, max_pareto_k=0.7)
+GATE = GateSettings(max_rhat=1.01, min_ess=400, min_ebfmi=0.3, max_divergences=0)
 CHAINS, DRAWS = 4, 1000
 
 

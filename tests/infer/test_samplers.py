@@ -20,7 +20,7 @@ KINDS = {"lp": "f", "acceptance_rate": "f", "diverging": "b", "energy": "f", "n_
 
 def settings(name: str, **changes: float) -> SamplerSettings:
     base = {"name": name, "chains": 2, "tune": 300, "draws": DRAWS[name], "target_accept": 0.8, "max_depth": 8}
-    return SamplerSettings.model_validate(base | {"retry_target_accept": 0.95, "warm_tune": 100, "proposals": 4000} | changes)
+    return SamplerSettings.model_validate(base | {"retry_target_accept": 0.95, "warm_tune": 100} | changes)
 
 
 @cache

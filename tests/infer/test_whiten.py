@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numba import carray, cfunc
+from scipy import linalg
 
 from mmx.infer import starts, whiten
 from mmx.infer.gate import judge, summarise
@@ -17,7 +18,7 @@ from mmx.spec import GateSettings, SamplerSettings
 
 from .gaussian import COVARIANCE, MEAN, NAMES, target
 
-GATE = GateSettings(max_rhat=1.01, min_ess=400, min_ebfmi=0.3, max_divergences=0, max_pareto_k=0.7)
+GATE = GateSettings(max_rhat=1.01, min_ess=400, min_ebfmi=0.3, max_divergences=0)
 SETTINGS = SamplerSettings(
     name="nutpie",
     chains=4,
@@ -27,7 +28,6 @@ SETTINGS = SamplerSettings(
     max_depth=8,
     retry_target_accept=0.95,
     warm_tune=100,
-    proposals=1000,
 )
 
 
@@ -60,14 +60,25 @@ def test_few_draws_and_stuck_coordinates_still_give_a_map() -> None:
     assert np.isfinite(whiten.of_draws(np.zeros((2, 50, 3))).factor).all()
 
 
-def test_the_whitened_density_is_the_density() -> None:
-    affine = whiten.of_draws(normal_draws(MEAN, COVARIANCE).q)
+def test_the_coordinates_after_the_dense_ones_are_scaled_alone() -> None:
+    draws = normal_draws(MEAN, COVARIANCE).q
+    affine = whiten.of_draws(draws, dense=2)
+    assert affine.factor.shape == (2, 2)
+    np.testing.assert_allclose(affine.factor, whiten.of_draws(draws[..., :2]).factor)
+    np.testing.assert_allclose(affine.scale, draws.reshape(-1, 4)[:, 2:].std(axis=0))
+    np.testing.assert_allclose(affine.forward(affine.back(draws)), draws, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dense", [None, 3, 1])
+def test_the_whitened_density_is_the_density(dense: int | None) -> None:
+    affine = whiten.of_draws(normal_draws(MEAN, COVARIANCE).q, dense)
     inside, outside = through_jax(whiten.whitened(target(), affine)), through_jax(target())
     for z in np.random.default_rng(1).normal(size=(5, 4)):
         value, gradient = inside(z)
         expected, slope = outside(affine.forward(z))
         assert value == pytest.approx(expected, abs=1e-10)
-        np.testing.assert_allclose(gradient, slope @ affine.factor, rtol=0, atol=1e-10)
+        jacobian = (affine.forward(np.eye(4)) - affine.forward(np.zeros(4))).T
+        np.testing.assert_allclose(gradient, slope @ jacobian, rtol=0, atol=1e-10)
 
 
 SIGNATURE = "int64(uint64, CPointer(float64), CPointer(float64), CPointer(float64), CPointer(int64))"
@@ -83,23 +94,25 @@ def standard_normal(dim, position, gradient, density, table):  # type: ignore[no
     return carray(table, (1,))[0]
 
 
-@pytest.mark.parametrize("dim", [1, 3, 4, 7, 9])
-def test_the_compiled_map_is_the_map(dim: int) -> None:
+@pytest.mark.parametrize(("dim", "dense"), [(1, 1), (3, 3), (4, 4), (7, 7), (9, 9), (9, 5), (6, 0)])
+def test_the_compiled_map_is_the_map(dim: int, dense: int) -> None:
     """For every remainder of the rows that are taken together; the inner function's code comes through."""
     from mmx.infer import whiten_native
 
     rng = np.random.default_rng(dim)
-    factor, mean, z = np.tril(rng.normal(size=(dim, dim))), rng.normal(size=dim), rng.normal(size=dim)
+    factor, mean, z = np.tril(rng.normal(size=(dense, dense))), rng.normal(size=dim), rng.normal(size=dim)
+    scale = rng.uniform(0.5, 2.0, dim - dense)
+    jacobian = linalg.block_diag(factor, np.diag(scale)) if 0 < dense < dim else factor if dense else np.diag(scale)
     for code in (0, 3):
         inner = Native(standard_normal.address, 0, np.array([code], dtype=np.int64), None)
-        wrapped = whiten_native.whitened(inner, mean, factor)
+        wrapped = whiten_native.whitened(inner, mean, factor, scale)
         call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)(wrapped.density)
         gradient, value = np.full(dim, np.nan), np.empty(1)
         found = call(dim, z.ctypes.data, gradient.ctypes.data, value.ctypes.data, wrapped.table.ctypes.data)
-        q = mean + factor @ z
+        q = mean + jacobian @ z
         assert found == code
         assert value[0] == pytest.approx(-0.5 * q @ q, rel=1e-13)
-        np.testing.assert_allclose(gradient, -factor.T @ q, rtol=0, atol=1e-13)
+        np.testing.assert_allclose(gradient, -jacobian.T @ q, rtol=0, atol=1e-13)
 
 
 def test_chains_start_at_different_draws() -> None:

@@ -119,7 +119,7 @@ def log_density_in_jax(case: Case) -> tuple[int, Callable[[Any, dict[str, Any]],
         coordinates = vector[structure.dim :]
         total = jnp.sum(jax.scipy.stats.norm.logpdf(coordinates))
         for block in structure.blocks:
-            if block.kind not in ("beta", "half_normal"):
+            if block.kind not in ("beta", "half_normal") and block.name != "geo_sd":  # Which is positive here.
                 total += jnp.sum(jax.scipy.stats.norm.logpdf(part[block.name]))
         alpha = 1 / (1 + jnp.exp(-part["alpha"]))
         total += jnp.sum(jax.scipy.stats.beta.logpdf(alpha, model.shapes.alpha.a, model.shapes.alpha.b))

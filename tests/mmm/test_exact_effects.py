@@ -8,7 +8,7 @@ import pytest
 from mmx.data.panel import Panel
 from mmx.mmm import density, design
 from mmx.mmm.fit import Fit, fit
-from mmx.mmm.parameters import parameters_of
+from mmx.mmm.parameters import parameters_of, unsigned
 from mmx.mmm.posterior import Posterior
 from mmx.mmm.predict import predictive_cells
 from mmx.mmm.quantities import effects, roas_draws
@@ -33,7 +33,7 @@ def from_the_prior(case: Case, seed: int) -> Posterior:
             parts.append(np.log(np.abs(rng.normal(0.0, first, size))))
         else:
             parts.append(rng.standard_normal(size))
-    found = parameters_of(case.structure, case.inputs, np.concatenate(parts, axis=2), seed)
+    found = parameters_of(case.structure, case.inputs, unsigned(case.structure, np.concatenate(parts, axis=2)), seed)
     return Posterior(case.oracle.spec, case.oracle.panel, case.structure, case.oracle.weights, *found, chains=1)
 
 

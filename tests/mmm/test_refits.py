@@ -1,4 +1,4 @@
-"""Training weights instead of slices, a start from an earlier fit, quick looks: what a fit says and refuses."""
+"""Training weights instead of slices, a start from an earlier fit: what a fit says and refuses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from mmx.data.panel import Panel
-from mmx.infer.target import Draws
 from mmx.jax_setup import jax
 from mmx.mmm.fit import Fit, _next_attempt, fit
 from mmx.mmm.inputs import prepare
@@ -22,7 +21,7 @@ from mmx.spec import Spec
 
 from ..panels import OPEN_GATE, changed, shop_config, shop_panel
 
-SHORT = {"sampler": {"chains": 2, "tune": 60, "warm_tune": 60, "draws": 60, "max_depth": 5, "proposals": 1000}}
+SHORT = {"sampler": {"chains": 2, "tune": 60, "warm_tune": 60, "draws": 60, "max_depth": 5}}
 
 
 def config_spec(**sampler: object) -> Spec:
@@ -197,46 +196,3 @@ def test_a_start_from_strongly_different_data_does_not_pass_the_gate_with_too_li
     a, b = recovered.tables.parameters.set_index("name"), right.tables.parameters.set_index("name")
     error = np.hypot(a["sd"] / np.sqrt(a["ess_bulk"]), b["sd"] / np.sqrt(b["ess_bulk"]))
     assert (np.abs(a["mean"] - b["mean"]) < 5 * error).all()
-
-
-@cache
-def quick() -> Fit:
-    return fit(late_panel(), config_spec(name="laplace"), seed=1)
-
-
-def test_a_quick_look_says_what_it_is(tmp_path: Path) -> None:
-    made = quick()
-    assert made.quick_look
-    assert made.draws.sampler == "laplace"
-    assert made.draws.importance is not None
-    assert made.gate.pareto_k == made.draws.importance.pareto_k
-    assert np.isnan(made.gate.max_rhat)
-    assert made.tables.parameters[["rhat", "ess_bulk", "ess_tail"]].isna().all(axis=None)
-    save(made, tmp_path / "quick.nc")
-    back = read(tmp_path / "quick.nc")
-    assert back.quick_look
-    assert back.draws.importance == made.draws.importance
-    assert back.gate.pareto_k == made.gate.pareto_k
-
-
-@pytest.mark.parametrize("name", ["laplace", "pathfinder"])
-def test_a_quick_look_that_does_not_hold_is_replaced_by_nuts(name: str) -> None:
-    strict = config_spec(name=name)
-    strict = strict.model_copy(update={"gate": strict.gate.model_copy(update={"max_pareto_k": 0.01})})
-    said: list[str] = []
-    made = fit(late_panel(), strict, seed=1, say=said.append)
-    assert not made.quick_look
-    assert made.draws.sampler == "nutpie"
-    assert made.gate.pareto_k is None
-    assert said == list(made.decisions)
-    assert said[0].startswith(f"The quick look ({name}) does not describe this posterior (Pareto k ")
-    plain = fit(late_panel(), config_spec(), seed=1)
-    assert made.draws.q.tobytes() == plain.draws.q.tobytes()
-
-
-def test_draws_of_nuts_are_no_quick_look() -> None:
-    first, _ = folds()
-    assert not first.quick_look
-    assert first.gate.pareto_k is None
-    assert isinstance(first.draws, Draws)
-    assert np.isfinite(first.tables.parameters["rhat"]).all()
