@@ -15,7 +15,7 @@ import pandas as pd
 
 from mmx.data.panel import Floats, Panel
 from mmx.infer.gate import UNJUDGED, Gate, judge, summarise
-from mmx.infer.sampling import sample
+from mmx.infer.sampling import WHITENED, sample
 from mmx.infer.target import Draws, Progress
 from mmx.mmm.inputs import prepare, prior_arrays
 from mmx.mmm.parameters import free_of, parameters_of
@@ -26,6 +26,9 @@ from mmx.mmm.structure import Structure
 from mmx.mmm.tables import FitTables
 from mmx.mmm.target import build, coordinate_names
 from mmx.spec import SamplerSettings, Spec
+
+NARROW_RHAT, NARROW_DIVERGENCES = 1.02, 20  # Up to here a failed gate is narrow: see ``_next_attempt``.
+NARROW_TUNE = 100
 
 
 @dataclass(frozen=True)
@@ -192,10 +195,16 @@ def _until_converged(
 def _next_attempt(
     made: Fit, settings: SamplerSettings, tried: SamplerSettings, earlier: Draws | None
 ) -> tuple[SamplerSettings, Draws | None, str] | None:
-    """What is tried after a failed gate: more careful sampling from scratch.
+    """What is tried after a failed gate: more careful sampling from scratch, at the end.
 
     From an earlier fit, divergences alone are no sign of a wrong start: smaller steps come before starting from scratch.
+    Without one, a first attempt that failed narrowly is itself the earlier fit: its metric is that of all its draws.
     """
+    if earlier is None and tried == settings and settings.name in WHITENED and _narrow(made):
+        tries = settings.retry_target_accept if made.gate.divergences else settings.target_accept
+        how = f"sampled once more from these draws with target acceptance {tries:g}"
+        tune = {"warm_tune": max(settings.warm_tune, NARROW_TUNE)}
+        return settings.model_copy(update={"target_accept": tries, **tune}), made.draws, how
     careful = {"name": tried.name, "target_accept": settings.retry_target_accept}
     if earlier is not None and made.gate.only_divergences and tried.target_accept < settings.retry_target_accept:
         how = f"sampled once more from the earlier fit with target acceptance {settings.retry_target_accept:g}"
@@ -206,6 +215,12 @@ def _next_attempt(
     where = "" if earlier is None else " from scratch"
     how = f"sampled once more{where} with target acceptance {last.target_accept:g} and {last.tune} tuning steps"
     return last, None, how
+
+
+def _narrow(made: Fit) -> bool:
+    """Whether chains agree, and effective draws or divergences alone fell short, not by far."""
+    enough = made.gate.min_ess >= 0.5 * made.spec.gate.min_ess and made.gate.min_ebfmi >= made.spec.gate.min_ebfmi
+    return enough and made.gate.max_rhat <= NARROW_RHAT and made.gate.divergences <= NARROW_DIVERGENCES
 
 
 def _row_weights(panel: Panel, weights: npt.NDArray[np.float64] | None) -> Floats:

@@ -175,9 +175,32 @@ def test_divergences_alone_are_met_with_smaller_steps_before_starting_from_scrat
     assert _next_attempt(replace(second, gate=diverged), settings, last[0], None) is None
     mixed = replace(diverged, reasons=("R-hat above 1.01 for 2 of 9 quantities", *diverged.reasons))
     assert _next_attempt(replace(second, gate=mixed), settings, settings, earlier) == last
-    cold = _next_attempt(replace(second, gate=diverged), settings, settings, None)
+    wide = replace(diverged, max_rhat=1.2)
+    cold = _next_attempt(replace(second, gate=wide), settings, settings, None)
     assert cold is not None
     assert cold[:2] == last[:2]
+
+
+def test_a_narrow_failure_goes_on_from_its_own_draws() -> None:
+    """Its metric is that of all draws; chains that do not agree, far too few draws, or a second failure start from scratch."""
+    first, _ = folds()
+    settings, limits = first.spec.sampler, first.spec.gate
+    short = replace(first.gate, passed=False, reasons=("bulk ESS",), max_rhat=1.01, divergences=0, min_ebfmi=1.0)
+    short = replace(short, min_ess_bulk=0.9 * limits.min_ess, min_ess_tail=2 * limits.min_ess)
+    on = _next_attempt(replace(first, gate=short), settings, settings, None)
+    assert on is not None
+    assert (on[0].target_accept, on[0].tune, on[1]) == (settings.target_accept, settings.tune, first.draws)
+    diverged = _next_attempt(replace(first, gate=replace(short, divergences=2)), settings, settings, None)
+    assert diverged is not None
+    assert (diverged[0].target_accept, diverged[1]) == (settings.retry_target_accept, first.draws)
+    for worse in ({"max_rhat": 1.05}, {"min_ess_bulk": 0.4 * limits.min_ess}, {"divergences": 50}, {"min_ebfmi": 0.0}):
+        scratch = _next_attempt(replace(first, gate=replace(short, **worse)), settings, settings, None)
+        assert scratch is not None
+        assert scratch[1] is None
+        assert scratch[0].tune == 2 * settings.tune
+    after = _next_attempt(replace(first, gate=short), settings, on[0], first.draws)
+    assert after is not None
+    assert after[1] is None
 
 
 def test_a_start_from_strongly_different_data_does_not_pass_the_gate_with_too_little_tuning() -> None:
