@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,11 +33,7 @@ def models(settings: dict[str, Any]) -> dict[str, sbc_model.Model]:
     world = settings["world"]
     simulated = worlds.simulate(world["name"], seed=world["seed"], periods=world["periods"])
     base = merge(simulated.settings, {"sampler": settings["sampler"]})
-    config = mmx.read_config(base)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "world.csv"
-        simulated.table.to_csv(path, index=False)
-        panel = mmx.load(config, path)
+    config, panel = worlds.read(simulated, settings={"sampler": settings["sampler"]})
     resolved = resolve(config.spec, panel)
     made = {"": sbc_model.model_of(resolved, panel)}
     prior = config.model.priors

@@ -16,10 +16,9 @@ import mmx
 from experiments.peers.diagnostics import judge
 from experiments.peers.run_peer import run_peer, write_case
 from mmx.config import Config
-from mmx.data.panel import Panel
 from mmx.mmm.fit import Fit
 from mmx.mmm.quantities import roas_draws
-from mmx.worlds import Simulated, simulate
+from mmx.worlds import Simulated, read, simulate
 
 SHAPES = ("alpha", "theta", "stage", "half_saturation", "slope", "lam", "noise")
 
@@ -109,8 +108,7 @@ def run_cell(case: Case, tool: str, settings: dict[str, Any], overrides: tuple[s
 
 def run_mmx(case: Case, overrides: tuple[str, ...]) -> dict[str, Any]:
     """Fit with the defaults of mmx as the world's table and settings reach a user, without reports or tracking."""
-    config = mmx.read_config(case.simulated.settings, overrides=overrides)
-    panel = read_panel(case, config)
+    config, panel = read(case.simulated, overrides=overrides)
     began = time.perf_counter()
     fit = mmx.fit(panel, config.spec, seed=case.seed)
     seconds = time.perf_counter() - began
@@ -127,14 +125,6 @@ def run_mmx(case: Case, overrides: tuple[str, ...]) -> dict[str, Any]:
         "settings": {"overrides": list(overrides)},
         "versions": {"mmx": mmx.__version__},
     }
-
-
-def read_panel(case: Case, config: Config) -> Panel:
-    """Read the world's table through the data contract, from a file as a user has it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "table.csv"
-        case.simulated.table.to_csv(path, index=False)
-        return mmx.load(config, path)
 
 
 def _roas(fit: Fit) -> dict[str, dict[str, float]]:

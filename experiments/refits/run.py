@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +25,7 @@ HERE = Path(__file__).parent
 def case_panel(case: dict[str, Any], seed: int, sampling: dict[str, Any]) -> tuple[Any, Any]:
     """Panel and specification of one simulated case."""
     simulated = worlds.simulate(case["world"], seed=seed, periods=case["periods"])
-    table = simulated.table
-    if case["geos"] is not None:
-        geo = simulated.settings["data"]["geo"]
-        table = table[table[geo].isin(sorted(table[geo].unique())[: case["geos"]])]
-    config = mmx.read_config(simulated.settings)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "world.csv"
-        table.to_csv(path, index=False)
-        panel = mmx.load(config, path)
+    config, panel = worlds.read(simulated, geos=case["geos"])
     return panel, config.spec.model_copy(update={"sampler": config.sampler.model_copy(update=sampling)})
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -29,20 +28,6 @@ STATISTICS = {
     "q05": {"method": "quantile", "prob": 0.05},
     "q95": {"method": "quantile", "prob": 0.95},
 }
-
-
-def case_panel(case: dict[str, Any], seed: int) -> tuple[Any, Any]:
-    """Panel and configuration of one simulated case."""
-    simulated = worlds.simulate(case["world"], seed=seed, periods=case["periods"])
-    table = simulated.table
-    if case["geos"] is not None:
-        geo = simulated.settings["data"]["geo"]
-        table = table[table[geo].isin(sorted(table[geo].unique())[: case["geos"]])]
-    config = mmx.read_config(simulated.settings)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "world.csv"
-        table.to_csv(path, index=False)
-        return mmx.load(config, path), config
 
 
 def quantities(fit: Fit) -> dict[str, np.ndarray]:
@@ -111,7 +96,8 @@ def main(arguments: list[str] | None = None) -> None:
     sampling = settings["sampling"]
     args.out.mkdir(parents=True, exist_ok=True)
     for name, case in settings["cases"].items():
-        panel, config = case_panel(case, settings["seed"])
+        simulated = worlds.simulate(case["world"], seed=settings["seed"], periods=case["periods"])
+        config, panel = worlds.read(simulated, geos=case["geos"])
         results = {}
         for sampler in settings["samplers"]:
             store = args.out / f"{name}-{sampler}.json"

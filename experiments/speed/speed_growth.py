@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from speed_cases import simulate
 
-from mmx import load, read_config
+from mmx import worlds
 from mmx.mmm.inputs import prepare
 from mmx.mmm.resolve import resolve
 from mmx.mmm.target import build
@@ -22,11 +20,7 @@ BATCHES = 5
 def target_of(size: dict[str, Any], seed: int) -> Any:
     """Return the default model's target on a simulated table."""
     simulated = simulate({**size, "geos": None if size["geos"] == 1 else size["geos"]}, seed)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "world.csv"
-        simulated.table.to_csv(path, index=False)
-        config = read_config(simulated.settings)
-        panel = load(config, path)
+    config, panel = worlds.read(simulated)
     spec = resolve(config.spec, panel)
     structure, inputs, _ = prepare(spec, panel, panel.window.astype(float))
     return build(structure, inputs, panel.names("channel"))

@@ -281,12 +281,12 @@ WORTH = [
     Bad(
         "priors imply too much",
         table(sales=lambda f: f["sales"] / 1000),
-        ("model.priors", "of the KPI", "between 0.1 % and 100 %", "Is the KPI in thousands"),
+        ("model.priors", "of the KPI", "between 0.1 % and 200 %", "Is the KPI in thousands"),
     ),
     Bad(
         "priors imply too little",
         table(tv_cost=lambda f: f["tv_cost"] / 1e4, radio_cost=lambda f: f["radio_cost"] / 1e4),
-        ("model.priors", "between 0.1 % and 100 %", "Is spend in thousands"),
+        ("model.priors", "between 0.1 % and 200 %", "Is spend in thousands"),
     ),
 ]
 IDENTITY = [

@@ -37,7 +37,7 @@ def test_a_cell_keeps_truth_and_what_it_was_told(smoke):
     truth = cells.make_case(SETTINGS | SETTINGS["smoke"], "zero", 501).simulated.truth
     assert {n: v["truth"] for n, v in cell["roas"].items()} == pytest.approx(truth["roas"], rel=1e-4)
     assert cell["simulation"] == {"seed": 4501, "variant": "outside", "departures": truth["departures"]}
-    assert cell["diagnostics"]["quantities"] == 6 * 4 + 1
+    assert cell["diagnostics"]["quantities"] == 6 * 5 + 1
     assert "sampler.draws=60" in cell["settings"]["overrides"]
 
 

@@ -6,15 +6,12 @@ collapsed density is held against the explicit one by this identity, drawn-back 
 
 from __future__ import annotations
 
-import tempfile
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import linalg, stats
 
-import mmx
 from mmx import worlds
 from mmx.mmm.parameters import parameters_of, unsigned
 
@@ -39,15 +36,7 @@ def small(geos: int) -> Case:
 def default(geos: int) -> Case:
     """The default model of 6 channels: 156 weeks nationally, 104 weeks of 5 geos."""
     simulated = worlds.simulate("clean" if geos == 1 else "geo", seed=3, periods=156 if geos == 1 else 104)
-    table = simulated.table
-    if geos > 1:
-        geo = simulated.settings["data"]["geo"]
-        table = table[table[geo].isin(sorted(table[geo].unique())[:geos])]
-    config = mmx.read_config(simulated.settings)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "world.csv"
-        table.to_csv(path, index=False)
-        panel = mmx.load(config, path)
+    config, panel = worlds.read(simulated, geos=geos if geos > 1 else None)
     return make(config.spec, panel, panel.window.astype(float))
 
 

@@ -1,11 +1,12 @@
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import mmx
 from mmx.errors import OutputError
-from mmx.worlds import WORLDS, simulate, write
+from mmx.worlds import WORLDS, read, simulate, write
 
 
 @pytest.mark.parametrize("world, suffix", [*((w, ".csv") for w in sorted(WORLDS)), ("geo", ".parquet")])
@@ -55,3 +56,16 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="disk full"):
         write(simulate("clean", seed=1, periods=60), tmp_path / "clean.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_world_is_read_as_its_file_would_be():
+    """All geos or the first ones, with settings and overrides on top of the world's."""
+    made = simulate("geo", seed=4, periods=60)
+    config, panel = read(made, settings={"name": "own"}, overrides=("sampler.draws=77",), geos=3)
+    assert (config.name, config.sampler.draws) == ("own", 77)
+    first = sorted(made.table["geo"].unique())[:3]
+    assert list(panel.names("geo")) == first
+    by_geo = made.table.set_index("geo")["revenue"]
+    for g, name in enumerate(first):
+        np.testing.assert_allclose(panel.array("kpi")[g], by_geo.loc[name])
+    assert read(made)[1].data.sizes["geo"] == made.table["geo"].nunique()
