@@ -28,7 +28,7 @@ SETTINGS = shop_config().spec.sampler.model_copy(
     update={"chains": 4, "tune": 400, "draws": 1000, "target_accept": 0.9, "max_depth": 10}
 )
 QUANTILES = (0.05, 0.5, 0.95)
-MIN_ESS, LIMIT = 400, 4.5  # Some 170 statistics are compared, in standard errors that are estimates too.
+MIN_ESS, LIMIT = 400, 4.0
 Named = dict[str, np.ndarray]
 
 
