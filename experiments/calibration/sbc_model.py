@@ -19,7 +19,7 @@ from mmx.jax_setup import jax
 from mmx.mmm import density
 from mmx.mmm.design import Design
 from mmx.mmm.inputs import prepare
-from mmx.mmm.parameters import unsigned
+from mmx.mmm.parameters import prior_vectors, unsigned
 from mmx.mmm.posterior import Posterior
 from mmx.mmm.predict import predictive_cells
 from mmx.mmm.quantities import effects, window_spend
@@ -56,22 +56,6 @@ def _solver(structure: Structure) -> Callable[..., Any]:
     return jax.jit(jax.vmap(one, in_axes=(0, None)))  # type: ignore[no-any-return]
 
 
-def prior_vectors(model: Model, count: int, rng: np.random.Generator) -> Floats:
-    """Unconstrained vectors from the prior, (count, dim): each block from its own distribution."""
-    parts = []
-    for block in model.structure.blocks:
-        first, second = model.inputs["prior"][block.name]
-        size = (count, block.size)
-        if block.kind == "beta":
-            share = rng.beta(first, second, size)
-            parts.append(np.log(share) - np.log1p(-share))
-        elif block.kind == "half_normal":
-            parts.append(np.log(np.abs(rng.normal(0.0, first, size))))
-        else:
-            parts.append(rng.standard_normal(size))
-    return np.concatenate(parts, axis=1)
-
-
 def from_prior(model: Model, count: int, rng: np.random.Generator) -> tuple[Posterior, Floats]:
     """Parameters and baseline coefficients from the prior, and the expected scaled KPI.
 
@@ -83,7 +67,7 @@ def from_prior(model: Model, count: int, rng: np.random.Generator) -> tuple[Post
         Media plus baseline on the scaled KPI, less ``kpi_center``.
     """
     structure, inputs, design = model.structure, model.inputs, model.design
-    solved = _solver(structure)(unsigned(structure, prior_vectors(model, count, rng)), inputs)
+    solved = _solver(structure)(unsigned(structure, prior_vectors(structure, inputs, count, rng)), inputs)
     params, media, beta, sd = jax.tree.map(np.asarray, solved)
     gamma = sd * rng.standard_normal(sd.shape)
     geo = np.zeros((count, structure.geos))

@@ -68,6 +68,22 @@ def _to_value(block: Block, q: Floats, prior: Floats, structure: Structure) -> F
     return value
 
 
+def prior_vectors(structure: Structure, inputs: dict[str, Any], count: int, rng: np.random.Generator) -> Floats:
+    """Unconstrained vectors from the prior, (count, dim): each block from its own distribution, geo scales with a sign."""
+    parts = []
+    for block in structure.blocks:
+        first, second = inputs["prior"][block.name]
+        size = (count, block.size)
+        if block.kind == "beta":
+            share = rng.beta(first, second, size)
+            parts.append(np.log(share) - np.log1p(-share))
+        elif block.kind == "half_normal":
+            parts.append(np.log(np.abs(rng.normal(0.0, first, size))))
+        else:
+            parts.append(rng.standard_normal(size))
+    return np.concatenate(parts, axis=1)
+
+
 def unsigned(structure: Structure, q: Floats) -> Floats:
     """Unconstrained vectors (..., dim) with every geo standard deviation made positive, and its deviations turned with it.
 

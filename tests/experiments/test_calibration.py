@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import linalg, stats
 
+from mmx.mmm.parameters import prior_vectors
 from mmx.mmm.resolve import resolve
 
 from .. import oracle
@@ -107,7 +108,7 @@ def oracle_of(model):
 def test_parameters_are_drawn_from_the_priors_of_the_density(study, model):
     """By the priors as the settings state them."""
     made, other = oracle_of(model), 4000
-    vectors = study.sbc_model.prior_vectors(model, other, np.random.default_rng(3))
+    vectors = prior_vectors(model.structure, model.inputs, other, np.random.default_rng(3))
     sd, priors = model.spec.constants.kpi_sd, model.spec.model.baseline
     scales = {"noise": priors.noise * sd, "drift_sd": priors.drift * sd}
     for block in model.structure.blocks:
