@@ -181,7 +181,8 @@ class ModelSettings(Frozen):
 class SamplerSettings(Frozen):
     """Which sampler, how long, and what the one automatic retry does.
 
-    ``tune`` steps from scratch; ``warm_tune`` from an earlier fit whose metric is taken over.
+    ``tune`` steps from scratch; ``warm_tune`` from an earlier fit whose metric is taken over. Every ``thin``-th draw of a
+    chain is kept, ``draws`` of them.
     """
 
     name: Literal["nutpie", "numpyro", "pymc"]
@@ -189,6 +190,7 @@ class SamplerSettings(Frozen):
     tune: Annotated[int, Field(ge=50)]
     warm_tune: Annotated[int, Field(ge=20)]
     draws: Annotated[int, Field(ge=50)]
+    thin: Annotated[int, Field(ge=1, le=100)]
     target_accept: Annotated[float, Field(gt=0.5, lt=1)]
     max_depth: Annotated[int, Field(ge=3, le=15)]
     retry_target_accept: Annotated[float, Field(gt=0.5, lt=1)]

@@ -167,3 +167,10 @@ def _fast_length(least: int) -> int:
         if rest == 1:
             return length
         length += 1
+
+
+def smallest_ebfmi(energy: Floats) -> float:
+    """Smallest energy Bayesian fraction of missing information over chains, of the energies (chain, draw) of all draws."""
+    energy = np.asarray(energy, dtype=float)
+    with np.errstate(invalid="ignore"):  # An energy that never moves gives 0 / 0, which fails.
+        return float((np.square(np.diff(energy, axis=1)).mean(axis=1) / energy.var(axis=1)).min())

@@ -10,14 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from mmx.infer.diagnostics import rhat_and_ess
+from mmx.infer.diagnostics import Floats, rhat_and_ess, smallest_ebfmi
 from mmx.infer.target import Draws
 from mmx.spec import GateSettings
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ def judge(table: pd.DataFrame, draws: Draws, settings: GateSettings) -> Gate:
     Gate
         A diagnostic that is not finite fails.
     """
-    ebfmi = _ebfmi(draws.stats["energy"])
+    ebfmi = smallest_ebfmi(draws.stats["energy"]) if draws.ebfmi is None else draws.ebfmi
     divergences = int(draws.stats["diverging"].sum())
     reasons = []
     for column, label, limit, above in (
@@ -132,10 +129,3 @@ def judge(table: pd.DataFrame, draws: Draws, settings: GateSettings) -> Gate:
         divergences=divergences,
         reached_max_depth=int(draws.stats["reached_max_depth"].sum()),
     )
-
-
-def _ebfmi(energy: npt.NDArray[Any]) -> float:
-    """Smallest energy Bayesian fraction of missing information over chains."""
-    energy = np.asarray(energy, dtype=float)
-    with np.errstate(invalid="ignore"):  # An energy that never moves gives 0 / 0, which fails.
-        return float((np.square(np.diff(energy, axis=1)).mean(axis=1) / energy.var(axis=1)).min())

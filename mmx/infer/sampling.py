@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
+from typing import Any
+
+import numpy as np
 
 from mmx.infer import pilot, starts, whiten
+from mmx.infer.diagnostics import smallest_ebfmi
 from mmx.infer.target import Draws, Progress, Target
 from mmx.spec import SamplerSettings
 
@@ -56,12 +61,43 @@ def sample(
     ValueError
         If the earlier fit has another number of parameters, or fewer different draws than there are chains.
     """
+    whole = settings.model_copy(update={"draws": settings.draws * settings.thin, "thin": 1})
+    draws = _sample(target, whole, seed=seed, start=start, cores=cores or os.cpu_count() or 1, progress=progress)
+    kept = thinned(draws, settings.thin)
+    return replace(kept, q=target.canonical(kept.q))
+
+
+def thinned(draws: Draws, thin: int) -> Draws:
+    """Keep every ``thin``-th draw; steps and divergences of those between are counted to it."""
+    if thin == 1:
+        return draws
+    whole = {name: values.reshape(len(values), -1, thin) for name, values in draws.stats.items()}
+    over: dict[str, Callable[..., Any]] = {
+        "acceptance_rate": np.mean,
+        "diverging": np.any,
+        "n_steps": np.sum,
+        "tree_depth": np.max,
+        "reached_max_depth": np.any,
+    }
+    kept = {name: over[name](values, axis=2) if name in over else values[..., -1] for name, values in whole.items()}
+    return replace(
+        draws,
+        q=draws.q[:, thin - 1 :: thin],
+        stats=kept,
+        settings={**draws.settings, "draws": draws.q.shape[1] // thin, "thin": thin},
+        ebfmi=smallest_ebfmi(draws.stats["energy"]),
+    )
+
+
+def _sample(
+    target: Target, settings: SamplerSettings, *, seed: int, start: Draws | None, cores: int, progress: Progress | None
+) -> Draws:
+    """Draw, and keep every draw."""
     module = import_module(SAMPLERS[settings.name])
-    cores = cores or os.cpu_count() or 1
     if start is None:
         first = partial(pilot.sample, module) if settings.name in WHITENED else partial(module.sample, start=None)
         scratch: Draws = first(target, settings, seed=seed, cores=cores, progress=progress)
-        return replace(scratch, q=target.canonical(scratch.q))
+        return scratch
     if start.q.shape[-1] != target.dim:  # Here: a sampler's threads would wrap the error.
         raise ValueError(
             f"the earlier fit has {start.q.shape[-1]} parameters and this one {target.dim}: it cannot start from there"
@@ -71,10 +107,10 @@ def sample(
     if settings.name not in WHITENED:
         chosen = starts.Starts(points, keys)
         own: Draws = module.sample(target, settings, seed=seed, start=chosen, cores=cores, progress=progress)
-        return replace(own, q=target.canonical(own.q))
+        return own
     affine = whiten.of_draws(start.q, target.dense)
     settings = settings.model_copy(update={"tune": settings.warm_tune})
     chosen = starts.Starts(affine.back(points), keys)
     inside = whiten.whitened(target, affine)
     draws: Draws = module.sample(inside, settings, seed=seed, start=chosen, cores=cores, progress=progress)
-    return replace(draws, q=target.canonical(affine.forward(draws.q)))
+    return replace(draws, q=affine.forward(draws.q))

@@ -122,6 +122,9 @@ class Draws:
         Gradients of all chains' tuning; None where the sampler does not count them, and in a fit that was read back.
     notes : tuple of str
         What the sampler decided on its own.
+    ebfmi : float or None
+        Smallest energy Bayesian fraction of missing information over chains, where not all draws are kept: it is one of
+        neighbouring draws.
     """
 
     q: Floats
@@ -131,6 +134,7 @@ class Draws:
     settings: dict[str, Any]
     tune_steps: int | None = None
     notes: tuple[str, ...] = ()
+    ebfmi: float | None = None
 
 
 def initial_point(dim: int, seed: int, start: Starts | None = None) -> Floats:

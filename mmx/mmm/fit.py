@@ -28,7 +28,7 @@ from mmx.mmm.target import build, coordinate_names
 from mmx.spec import SamplerSettings, Spec
 
 NARROW_RHAT, NARROW_DIVERGENCES = 1.02, 20  # Up to here a failed gate is narrow: see ``_next_attempt``.
-NARROW_TUNE = 100
+NARROW_TUNE, NARROW_LONGER = 100, 4
 
 
 @dataclass(frozen=True)
@@ -198,13 +198,14 @@ def _next_attempt(
     """What is tried after a failed gate: more careful sampling from scratch, at the end.
 
     From an earlier fit, divergences alone are no sign of a wrong start: smaller steps come before starting from scratch.
-    Without one, a first attempt that failed narrowly is itself the earlier fit: its metric is that of all its draws.
+    Without one, a first attempt that failed narrowly is itself the earlier fit: its metric is that of all its draws, and what
+    it needs is more of them, of which as many are kept as were asked for.
     """
     if earlier is None and tried == settings and settings.name in WHITENED and _narrow(made):
         tries = settings.retry_target_accept if made.gate.divergences else settings.target_accept
-        how = f"sampled once more from these draws with target acceptance {tries:g}"
-        tune = {"warm_tune": max(settings.warm_tune, NARROW_TUNE)}
-        return settings.model_copy(update={"target_accept": tries, **tune}), made.draws, how
+        how = f"sampled once more from these draws, {NARROW_LONGER} times as long, with target acceptance {tries:g}"
+        longer = {"warm_tune": max(settings.warm_tune, NARROW_TUNE), "thin": NARROW_LONGER * settings.thin}
+        return settings.model_copy(update={"target_accept": tries, **longer}), made.draws, how
     careful = {"name": tried.name, "target_accept": settings.retry_target_accept}
     if earlier is not None and made.gate.only_divergences and tried.target_accept < settings.retry_target_accept:
         how = f"sampled once more from the earlier fit with target acceptance {settings.retry_target_accept:g}"

@@ -6,10 +6,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from mmx.infer.gate import summarise
-from mmx.infer.sampling import sample
+from mmx.infer.gate import judge, summarise
+from mmx.infer.sampling import sample, thinned
 from mmx.infer.target import Draws, from_sites, to_sites
-from mmx.spec import SamplerSettings
+from mmx.spec import GateSettings, SamplerSettings
 
 from .gaussian import COVARIANCE, MEAN, NAMES, SITES, target
 
@@ -20,7 +20,7 @@ KINDS = {"lp": "f", "acceptance_rate": "f", "diverging": "b", "energy": "f", "n_
 
 def settings(name: str, **changes: float) -> SamplerSettings:
     base = {"name": name, "chains": 2, "tune": 300, "draws": DRAWS[name], "target_accept": 0.8, "max_depth": 8}
-    return SamplerSettings.model_validate(base | {"retry_target_accept": 0.95, "warm_tune": 100} | changes)
+    return SamplerSettings.model_validate(base | {"retry_target_accept": 0.95, "warm_tune": 100, "thin": 1} | changes)
 
 
 @cache
@@ -93,6 +93,25 @@ def test_nutpie_gives_the_same_bytes_on_any_number_of_cores() -> None:
     assert one.q.tobytes() == two.q.tobytes()
     assert {key: value.tobytes() for key, value in one.stats.items()} == {key: v.tobytes() for key, v in two.stats.items()}
     assert sample(target(), short, seed=8).q.tobytes() != one.q.tobytes()
+
+
+def test_thinning_keeps_every_kth_draw_and_what_happened_between(name: str) -> None:
+    import pytensor
+
+    with pytensor.config.change_flags(mode="JAX"):
+        whole = sample(target(), settings(name, tune=50, draws=180, target_accept=0.55), seed=7)
+        kept = sample(target(), settings(name, tune=50, draws=60, target_accept=0.55, thin=3), seed=7)
+    np.testing.assert_array_equal(kept.q, whole.q[:, 2::3])
+    np.testing.assert_array_equal(kept.stats["lp"], whole.stats["lp"][:, 2::3])
+    assert kept.stats["n_steps"].sum() == whole.stats["n_steps"].sum()
+    diverging = np.zeros_like(whole.stats["diverging"])
+    diverging[1, [3, 5, 9]] = True  # Two before one kept draw, and one two draws later.
+    again = thinned(replace(whole, stats={**whole.stats, "diverging": diverging}), 3)
+    assert again.stats["diverging"].nonzero()[1].tolist() == [1, 3]
+    assert set(kept.stats) == STATS and kept.settings == {**whole.settings, "draws": 60, "thin": 3}
+    limits = GateSettings(max_rhat=9, min_ess=1, min_ebfmi=0.1, max_divergences=9)
+    table = summarise({"level": kept.q[..., 0]})
+    assert judge(table, kept, limits).min_ebfmi == judge(table, whole, limits).min_ebfmi
 
 
 def test_chains_differ(name: str) -> None:

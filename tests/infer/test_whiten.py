@@ -26,6 +26,7 @@ SETTINGS = SamplerSettings(
     draws=500,
     target_accept=0.8,
     max_depth=8,
+    thin=1,
     retry_target_accept=0.95,
     warm_tune=100,
 )

@@ -190,6 +190,7 @@ def test_a_narrow_failure_goes_on_from_its_own_draws() -> None:
     on = _next_attempt(replace(first, gate=short), settings, settings, None)
     assert on is not None
     assert (on[0].target_accept, on[0].tune, on[1]) == (settings.target_accept, settings.tune, first.draws)
+    assert (on[0].draws, on[0].thin) == (settings.draws, 4)
     diverged = _next_attempt(replace(first, gate=replace(short, divergences=2)), settings, settings, None)
     assert diverged is not None
     assert (diverged[0].target_accept, diverged[1]) == (settings.retry_target_accept, first.draws)
