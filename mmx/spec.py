@@ -119,8 +119,9 @@ class BaselinePriors(Frozen):
 
     ``media_share`` is the share of the KPI that media bring by the prior: the intercept's prior mean is the rest.
     ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI, ``geo_effect`` is on the log
-    of a channel's effect, all others are in standard deviations of the KPI (within geos). ``noise``, ``drift`` and
-    ``geo_effect`` scale half-normal priors; ``drift_length`` is the length scale of the slow drift in years.
+    of a channel's effect, all others are in standard deviations of the KPI (within geos). ``geo_intercept`` (in the middle
+    of the training rows) and ``geo_trend`` are of a geo's deviation from the others. ``noise``, ``drift`` and ``geo_effect``
+    scale half-normal priors; ``drift_length`` is the length scale of the slow drift in years.
     """
 
     media_share: Share
@@ -134,6 +135,7 @@ class BaselinePriors(Frozen):
     drift: Positive
     drift_length: Prior
     geo_intercept: Positive
+    geo_trend: Positive
     geo_effect: Positive
 
     @model_validator(mode="after")

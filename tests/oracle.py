@@ -190,15 +190,25 @@ class Oracle:
         media = np.einsum("tgm,gm->tg", saturated(self.spec, values, x), self.beta(values))
         center = constants.kpi_mean * (1 - self.spec.model.baseline.media_share)
         y = self.panel.array("kpi").T / (np.array(constants.geo_scale) * constants.kpi_scale) - center
-        rms = np.sqrt(constants.kpi_mean**2 + constants.kpi_sd**2)
         return log_marginal(
             (y - media)[self.train],
             build(self.spec, self.panel).z[self.train],
             self.baseline_sd(values),
-            self.spec.model.baseline.geo_intercept * rms,
+            self.own(),
             values["noise"][0],
             self.weights[self.train],
         )
+
+    def own(self) -> list[tuple[np.ndarray, float]]:
+        """Columns of the training rows that each geo has coefficients of its own for, with their prior scales."""
+        constants, priors = self.spec.constants, self.spec.model.baseline
+        rms = np.sqrt(constants.kpi_mean**2 + constants.kpi_sd**2)
+        columns = [(np.ones(int(self.train.sum())), priors.geo_intercept * rms)]
+        if self.spec.model.trend == "linear":
+            trend = np.flatnonzero(self.train) / constants.time_range
+            trend = trend - np.average(trend, weights=self.weights[self.train])
+            columns.append((trend, priors.geo_trend * constants.kpi_sd))
+        return columns if self.structure.geos > 1 else []
 
     def log_density(self, q: np.ndarray) -> float:
         """Log prior plus log likelihood."""
@@ -206,21 +216,27 @@ class Oracle:
 
 
 def log_marginal(
-    residual: np.ndarray, z: np.ndarray, prior_sd: np.ndarray, geo_sd: float, noise: float, weights: np.ndarray
+    residual: np.ndarray,
+    z: np.ndarray,
+    prior_sd: np.ndarray,
+    own: list[tuple[np.ndarray, float]],
+    noise: float,
+    weights: np.ndarray,
 ) -> float:
     """Log density of residuals (time, geo) under baseline and noise, by the dense covariance of all cells."""
-    covariance = covariance_of(z, prior_sd, geo_sd, noise, weights)
+    covariance = covariance_of(z, prior_sd, own, noise, weights)
     return float(stats.multivariate_normal(np.zeros(residual.size), covariance).logpdf(residual.ravel()))
 
 
-def covariance_of(z: np.ndarray, prior_sd: np.ndarray, geo_sd: float, noise: float, weights: np.ndarray) -> np.ndarray:
+def covariance_of(
+    z: np.ndarray, prior_sd: np.ndarray, own: list[tuple[np.ndarray, float]], noise: float, weights: np.ndarray
+) -> np.ndarray:
     """Covariance of the cells in the order time, geo; ``z`` is (time, geo, column), ``weights`` (time,)."""
     times, geos, columns = z.shape
     flat = z.reshape(times * geos, columns)
     covariance = flat @ np.diag(prior_sd**2) @ flat.T
-    if geos > 1:
-        same = np.tile(np.arange(geos), times)
-        covariance += geo_sd**2 * (same[:, None] == same)
+    for column, sd in own:
+        covariance += sd**2 * np.kron(np.outer(column, column), np.eye(geos))
     return covariance + np.diag(np.repeat(noise**2 / weights, geos))
 
 

@@ -70,10 +70,11 @@ def from_prior(model: Model, count: int, rng: np.random.Generator) -> tuple[Post
     solved = _solver(structure)(unsigned(structure, prior_vectors(structure, inputs, count, rng)), inputs)
     params, media, beta, sd = jax.tree.map(np.asarray, solved)
     gamma = sd * rng.standard_normal(sd.shape)
-    geo = np.zeros((count, structure.geos))
+    geo = np.zeros((count, *inputs["local_w"].shape))
     if structure.geos > 1:
-        geo = inputs["geo_intercept_sd"] * rng.standard_normal(geo.shape)
-    expected = media + np.einsum("tgp,sp->stg", design.z, gamma) + geo[:, None, :]
+        geo = inputs["local_sd"][:, None] * rng.standard_normal(geo.shape)
+    expected = media + np.einsum("tgp,sp->stg", design.z, gamma) + np.einsum("ktg,skg->stg", inputs["local"], geo)
+    geo[:, 0] -= (geo * inputs["local_middle"]).sum(axis=1)
     panel, weights = model.panel, model.panel.window.astype(float)
     return Posterior(model.spec, panel, structure, weights, params, beta, gamma, geo, chains=1), expected
 
@@ -93,7 +94,7 @@ def thinned(posterior: Posterior, count: int) -> Posterior:
     """Draws evenly spaced over all chains laid end to end."""
     kept = np.linspace(0, posterior.samples - 1, count).round().astype(int)
     params = {name: value[kept] for name, value in posterior.params.items()}
-    draws = {name: getattr(posterior, name)[kept] for name in ("beta", "gamma", "geo_intercept")}
+    draws = {name: getattr(posterior, name)[kept] for name in ("beta", "gamma", "local")}
     return replace(posterior, params=params, chains=1, **draws)
 
 

@@ -1,8 +1,8 @@
 """Integrate the linear-Gaussian baseline out of the likelihood, and draw it back.
 
-With residual ``r = y - media``, design ``Z`` (shared columns) plus one intercept deviation per geo, Gaussian priors and
-noise ``sd^2 / w``, the coefficients are eliminated geo by geo and then jointly: the marginal density of ``r`` needs one
-Cholesky factor of the size of the shared columns. Source: Rasmussen and Williams (2006), eq. 2.37-2.43.
+With residual ``r = y - media``, design ``Z`` (shared columns) plus deviations of each geo's intercept and trend, Gaussian
+priors and noise ``sd^2 / w``, the coefficients are eliminated geo by geo and then jointly: the marginal density of ``r``
+needs one Cholesky factor of the size of the shared columns. Source: Rasmussen and Williams (2006), eq. 2.37-2.43.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Normal(NamedTuple):
         Lower Cholesky factor of the posterior precision of the shared coefficients.
     rhs : array, (column,)
         Precision times their posterior mean.
-    geo_precision, geo_rhs : array, (geo,)
-        The same for the geo deviations, given shared coefficients of zero.
+    geo_precision, geo_rhs : array, (local column, geo)
+        The same for the geo deviations, given shared coefficients of zero; a geo's columns are orthogonal.
     """
 
     factor: jax.Array
@@ -77,12 +77,12 @@ def normal_equations(residual: jax.Array, prior_sd: jax.Array, noise: jax.Array,
     rhs = precision * project(weighted, inputs)
     geos = residual.shape[1]
     if geos == 1:
-        return Normal(jnp.linalg.cholesky(shared), rhs, jnp.ones(1), jnp.zeros(1))
-    geo_precision = precision * inputs["w_geo"] + inputs["geo_intercept_sd"] ** -2.0
-    geo_rhs = precision * weighted.sum(axis=0)
-    cross = precision * inputs["z_geo"]
-    shared = shared - jnp.einsum("gp,gq,g->pq", cross, cross, 1.0 / geo_precision)
-    rhs = rhs - cross.T @ (geo_rhs / geo_precision)
+        return Normal(jnp.linalg.cholesky(shared), rhs, jnp.ones((1, 1)), jnp.zeros((1, 1)))
+    geo_precision = precision * inputs["local_w"] + inputs["local_sd"][:, None] ** -2.0
+    geo_rhs = precision * jnp.einsum("ktg,tg->kg", inputs["local"], weighted)
+    cross = precision * inputs["local_z"]
+    shared = shared - jnp.einsum("kgp,kgq,kg->pq", cross, cross, 1.0 / geo_precision)
+    rhs = rhs - jnp.einsum("kgp,kg->p", cross, geo_rhs / geo_precision)
     return Normal(jnp.linalg.cholesky(shared), rhs, geo_precision, geo_rhs)
 
 
@@ -123,7 +123,7 @@ def _log_marginal(
     log_det = 2.0 * jnp.sum(jnp.log(jnp.diag(normal.factor))) + 2.0 * jnp.sum(jnp.log(prior_sd))
     if residual.shape[1] > 1:
         quadratic = quadratic - jnp.sum(normal.geo_rhs**2 / normal.geo_precision)
-        log_det = log_det + jnp.sum(jnp.log(normal.geo_precision) + 2.0 * jnp.log(inputs["geo_intercept_sd"]))
+        log_det = log_det + jnp.sum(jnp.log(normal.geo_precision) + 2.0 * jnp.log(inputs["local_sd"])[:, None])
     log_det = log_det + inputs["rows_used"] * (jnp.log(2.0 * jnp.pi) + 2.0 * jnp.log(noise)) - inputs["log_weight"]
     return -0.5 * (quadratic + log_det), (residual, prior_sd, noise, inputs, normal, half)
 
@@ -141,12 +141,12 @@ def _gradient(kept: tuple[Any, ...], cotangent: jax.Array) -> tuple[jax.Array, j
     error = residual - predict(mean, inputs)
     coefficients = prior_sd.shape[0] - jnp.sum(variance / prior_sd**2)
     if residual.shape[1] > 1:
-        cross = inputs["z_geo"] / noise**2
+        cross = inputs["local_z"] / noise**2
         geo_mean = (normal.geo_rhs - cross @ mean) / normal.geo_precision
-        spread = jnp.sum((cross @ inverse.T) ** 2, axis=1) / normal.geo_precision**2
+        spread = jnp.sum((cross @ inverse.T) ** 2, axis=2) / normal.geo_precision**2
         geo_variance = 1.0 / normal.geo_precision + spread
-        error = error - geo_mean
-        coefficients = coefficients + residual.shape[1] - jnp.sum(geo_variance) / inputs["geo_intercept_sd"] ** 2
+        error = error - jnp.einsum("ktg,kg->tg", inputs["local"], geo_mean)
+        coefficients = coefficients + geo_mean.size - jnp.sum(geo_variance / inputs["local_sd"][:, None] ** 2)
     weighted = inputs["w"] * error / noise**2
     by_noise = (jnp.sum(weighted * error) + coefficients - inputs["rows_used"]) / noise
     by_sd = (mean**2 + variance) / prior_sd**3 - 1.0 / prior_sd
@@ -163,17 +163,17 @@ def draw_back(
     normal : Normal
     noise : array, ()
     inputs : dict
-    shared_noise, geo_noise : array, (column,) and (geo,)
+    shared_noise, geo_noise : array, (column,) and (local column, geo)
         Independent standard normals.
 
     Returns
     -------
-    array, (column,) and array, (geo,)
-        Shared coefficients, and deviations of the geos' intercepts (zero for one geo).
+    array, (column,) and array, (local column, geo)
+        Shared coefficients, and the geos' own of the columns ``inputs["local"]`` (zero for one geo).
     """
     half = jax.scipy.linalg.solve_triangular(normal.factor, normal.rhs, lower=True)
     shared = jax.scipy.linalg.solve_triangular(normal.factor, half + shared_noise, lower=True, trans=1)
     if inputs["w"].shape[1] == 1:
-        return shared, jnp.zeros(1)
-    mean = (normal.geo_rhs - noise**-2.0 * (inputs["z_geo"] @ shared)) / normal.geo_precision
+        return shared, jnp.zeros((1, 1))
+    mean = (normal.geo_rhs - noise**-2.0 * (inputs["local_z"] @ shared)) / normal.geo_precision
     return shared, mean + geo_noise / jnp.sqrt(normal.geo_precision)

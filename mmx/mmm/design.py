@@ -32,6 +32,10 @@ class Design:
         How many of the first columns differ between geos.
     frequency : array, (drift column,)
         Angular frequencies of the drift's basis, per year.
+    local : array, (local column, time)
+        What every geo has a coefficient of its own for, as its deviation from the others: 1, and the trend where there is one.
+    local_sd : array, (local column,)
+        Prior standard deviations of these deviations.
     """
 
     z: Floats
@@ -39,6 +43,8 @@ class Design:
     groups: dict[str, slice]
     cell_columns: int
     frequency: Floats
+    local: Floats
+    local_sd: Floats
 
 
 def build(spec: Spec, panel: Panel) -> Design:
@@ -52,19 +58,22 @@ def build(spec: Spec, panel: Panel) -> Design:
     columns = ((columns - np.array(constants.column_mean)) / np.array(constants.column_sd)).swapaxes(0, 1)
     split = len(panel.names("treatment"))
     events = panel.array("event").swapaxes(0, 1)
-    local = bool((events != events[:, :1]).any())  # A column of the table may name an event in some geos only.
+    own_events = bool((events != events[:, :1]).any())  # A column of the table may name an event in some geos only.
     event_sd = priors.event * constants.kpi_sd
     parts: list[tuple[str, Floats, float | Floats]] = [
         ("treatments", columns[..., :split], priors.treatment * constants.kpi_sd),
         ("controls", columns[..., split:], priors.control * constants.kpi_sd),
-        *([("events", events, event_sd)] if local else []),
+        *([("events", events, event_sd)] if own_events else []),
         ("intercept", np.ones((times, 1)), priors.intercept * rms),
     ]
+    local, local_sd = np.ones((1, times)), np.array([priors.geo_intercept * rms])
     if spec.model.trend == "linear":
-        trend = ((index - constants.time_center) / constants.time_range)[:, None]
-        parts.append(("trend", trend, priors.trend * constants.kpi_sd))
+        trend = (index - constants.time_center) / constants.time_range
+        parts.append(("trend", trend[:, None], priors.trend * constants.kpi_sd))
+        if geos > 1:
+            local, local_sd = np.stack([local[0], trend]), np.append(local_sd, priors.geo_trend * constants.kpi_sd)
     parts.append(("season", _season(panel, spec.model.seasonality.yearly), _season_sd(spec) * constants.kpi_sd))
-    if not local:
+    if not own_events:
         parts.append(("events", events[:, 0], event_sd))
     frequency = np.zeros(0)
     if constants.drift_terms:
@@ -79,8 +88,8 @@ def build(spec: Spec, panel: Panel) -> Design:
             blocks.append(np.broadcast_to(block if block.ndim == 3 else block[:, None, :], (times, geos, width)))
             sds.append(np.broadcast_to(sd, width))
             start += width
-    cells = columns.shape[2] + local * events.shape[2] if geos > 1 else 0
-    return Design(np.concatenate(blocks, axis=2), np.concatenate(sds), groups, cells, frequency)
+    cells = columns.shape[2] + own_events * events.shape[2] if geos > 1 else 0
+    return Design(np.concatenate(blocks, axis=2), np.concatenate(sds), groups, cells, frequency, local, local_sd)
 
 
 def _season_sd(spec: Spec) -> Floats:

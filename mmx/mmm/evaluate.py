@@ -84,11 +84,12 @@ def coefficients(
     params : mapping of str to array, (sample, size)
     drawn : mapping of str to array
         ``effect (sample, media)``, ``factor (sample, geo, media)``, ``prior_sd (sample, column)``, and standard normals
-        ``shared_noise (sample, column)``, ``geo_noise (sample, geo)``.
+        ``shared_noise (sample, column)``, ``geo_noise (sample, local column, geo)``.
 
     Returns
     -------
-    beta, gamma, geo_intercept : array, (sample, geo, media), (sample, column) and (sample, geo)
+    beta, gamma, local : array, (sample, geo, media), (sample, column) and (sample, local column, geo)
+        ``local`` of the columns ``inputs["local"]``.
     """
     samples = len(drawn["effect"])
     data = _data(structure, inputs)
@@ -96,7 +97,7 @@ def coefficients(
     names = ("effect", "factor", "prior_sd", "shared_noise", "geo_noise")
     effect, factor, prior_sd, shared_noise, geo_noise = (_floats(drawn[name]) for name in names)
     beta = np.empty((samples, structure.geos, structure.media))
-    gamma, geo = np.empty((samples, structure.columns)), np.empty((samples, structure.geos))
+    gamma, geo = np.empty((samples, structure.columns)), np.empty((samples, *data.local_w.shape))
 
     def block(rows: slice) -> None:
         own = (shapes[rows], effect[rows], factor[rows], prior_sd[rows], noise[rows], shared_noise[rows], geo_noise[rows])
@@ -132,9 +133,10 @@ def _data(structure: Structure, inputs: Mapping[str, Any]) -> Data:
         z_cell=_floats(inputs["z_cell"]),
         z_time=_floats(inputs["z_time"]),
         zz=_floats(inputs["zz"]),
-        z_geo=_floats(inputs["z_geo"]),
-        w_geo=_floats(inputs["w_geo"]),
-        geo_sd=float(inputs["geo_intercept_sd"]),
+        local=_floats(inputs["local"]),
+        local_z=_floats(inputs["local_z"]),
+        local_w=_floats(inputs["local_w"]),
+        local_sd=_floats(inputs["local_sd"]),
     )
 
 

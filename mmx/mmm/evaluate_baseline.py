@@ -28,9 +28,10 @@ class Data(NamedTuple):
     z_cell: Floats  # (time, geo, cell column)
     z_time: Floats  # (time, column)
     zz: Floats  # (column, column)
-    z_geo: Floats  # (geo, column)
-    w_geo: Floats  # (geo,)
-    geo_sd: float
+    local: Floats  # (local column, time, geo)
+    local_z: Floats  # (local column, geo, column)
+    local_w: Floats  # (local column, geo)
+    local_sd: Floats  # (local column,)
 
 
 @compiled
@@ -67,18 +68,20 @@ def _media(data, shapes, effect, factor, residual, beta, u, h):  # type: ignore[
 
 @compiled
 def _normal(data, residual, sd, precision, matrix, rhs, geo_precision, geo_rhs):  # type: ignore[no-untyped-def]
-    """Fill the normal equations of the shared coefficients and of the geos' deviations."""
+    """Fill the normal equations of the shared coefficients and of the geos' own ones."""
     times, geos = residual.shape
+    own = data.local.shape[0]
     n, cells = sd.size, data.z_cell.shape[2]
     rhs[:] = 0.0
-    geo_rhs[:] = 0.0
+    geo_rhs[:, :] = 0.0
     rest = rhs[cells:]
     for t in range(times):
         total = 0.0
         for g in range(geos):
             weighted = precision * data.w[t, g] * residual[t, g]
             total += weighted
-            geo_rhs[g] += weighted
+            for k in range(own):
+                geo_rhs[k, g] += data.local[k, t, g] * weighted
             for p in range(cells):
                 rhs[p] += data.z_cell[t, g, p] * weighted
         row = data.z_time[t]
@@ -90,13 +93,15 @@ def _normal(data, residual, sd, precision, matrix, rhs, geo_precision, geo_rhs):
         matrix[i, i] += 1.0 / (sd[i] * sd[i])
     if geos == 1:
         return
-    for g in range(geos):
-        geo_precision[g] = precision * data.w_geo[g] + 1.0 / (data.geo_sd * data.geo_sd)
-        for i in range(n):
-            scale = precision * precision * data.z_geo[g, i] / geo_precision[g]
-            rhs[i] -= precision * data.z_geo[g, i] * geo_rhs[g] / geo_precision[g]
-            for j in range(i + 1):
-                matrix[i, j] -= scale * data.z_geo[g, j]
+    for k in range(own):
+        for g in range(geos):
+            row = data.local_z[k, g]
+            geo_precision[k, g] = precision * data.local_w[k, g] + 1.0 / (data.local_sd[k] * data.local_sd[k])
+            for i in range(n):
+                scale = precision * precision * row[i] / geo_precision[k, g]
+                rhs[i] -= precision * row[i] * geo_rhs[k, g] / geo_precision[k, g]
+                for j in range(i + 1):
+                    matrix[i, j] -= scale * row[j]
 
 
 @compiled
@@ -114,15 +119,16 @@ def _factorise(matrix):  # type: ignore[no-untyped-def]
 
 @entry
 def coefficients(data, shapes, effect, factor, prior_sd, noise, shared_noise, geo_noise, beta, gamma, geo):  # type: ignore[no-untyped-def]
-    """Fill ``beta`` (sample, geo, media), ``gamma`` (sample, column) and ``geo`` (sample, geo) of draws.
+    """Fill ``beta`` (sample, geo, media), ``gamma`` (sample, column) and ``geo`` (sample, local column, geo) of draws.
 
     ``shapes`` (sample, media, 5), ``effect`` (sample, media), ``factor`` (sample, geo, media), ``prior_sd`` (sample, column),
-    ``noise`` (sample,); ``shared_noise`` (sample, column) and ``geo_noise`` (sample, geo) are standard normals.
+    ``noise`` (sample,); ``shared_noise`` (sample, column) and ``geo_noise`` (sample, local column, geo) are standard normals.
     """
     _, times, geos = data.x.shape
     n = prior_sd.shape[1]
     residual, u, h = np.empty((times, geos)), np.empty((times, geos)), np.empty((times, geos))
-    matrix, rhs, geo_precision, geo_rhs = np.empty((n, n)), np.empty(n), np.ones(geos), np.empty(geos)
+    matrix, rhs, own = np.empty((n, n)), np.empty(n), data.local.shape[0]
+    geo_precision, geo_rhs = np.ones((own, geos)), np.empty((own, geos))
     for s in range(noise.size):
         residual[:] = data.y
         _media(data, shapes[s], effect[s], factor[s], residual, beta[s], u, h)
@@ -139,8 +145,10 @@ def coefficients(data, shapes, effect, factor, prior_sd, noise, shared_noise, ge
             for j in range(i + 1, n):
                 total -= matrix[j, i] * gamma[s, j]
             gamma[s, i] = total / matrix[i, i]
-        for g in range(geos):
-            mean = geo_rhs[g]
-            for i in range(n):
-                mean -= precision * data.z_geo[g, i] * gamma[s, i]
-            geo[s, g] = mean / geo_precision[g] + geo_noise[s, g] / np.sqrt(geo_precision[g]) if geos > 1 else 0.0
+        for k in range(own):
+            for g in range(geos):
+                mean = geo_rhs[k, g]
+                for i in range(n):
+                    mean -= precision * data.local_z[k, g, i] * gamma[s, i]
+                spread = geo_noise[s, k, g] / np.sqrt(geo_precision[k, g])
+                geo[s, k, g] = mean / geo_precision[k, g] + spread if geos > 1 else 0.0

@@ -55,6 +55,7 @@ def prepare(
     y = panel.array("kpi").T / size - constants.kpi_center
     money = money_per_unit(panel, constants)
     wz = design.z * w[..., None]
+    local, middle = local_columns(design.local, w)
     spend = np.concatenate([panel.array("spend"), panel.array("organic")], axis=2).swapaxes(0, 1)
     inputs: Inputs = {
         "x": x,
@@ -67,11 +68,13 @@ def prepare(
         "z_cell": design.z[..., : design.cell_columns],
         "z_time": design.z[:, 0, design.cell_columns :],
         "zz": np.einsum("tgp,tgq->pq", wz, design.z),
-        "z_geo": wz.sum(axis=0),
-        "w_geo": w.sum(axis=0),
+        "local": local,
+        "local_middle": middle,
+        "local_z": np.einsum("ktg,tgp->kgp", local, wz),
+        "local_w": np.einsum("ktg,tg->kg", local**2, w),
+        "local_sd": design.local_sd,
         "prior_sd": design.prior_sd,
         "frequency": design.frequency,
-        "geo_intercept_sd": spec.model.baseline.geo_intercept * float(np.hypot(constants.kpi_mean, constants.kpi_sd)),
         "numerator": np.array(constants.numerator),
         "direct": np.array([kind == "coefficient" for kind in constants.kind]),
         "lognormal": structure.lognormal,
@@ -83,6 +86,29 @@ def prepare(
         "prior": prior_arrays(spec, structure),
     }
     return structure, inputs, design
+
+
+def local_columns(columns: Floats, w: Floats) -> tuple[Floats, Floats]:
+    """Columns that geos have coefficients of their own for, each but the first measured from its mean over a geo's rows.
+
+    Orthogonal in every geo, so that its coefficients are eliminated one by one.
+
+    Parameters
+    ----------
+    columns : array, (local column, time)
+    w : array, (time, geo)
+        Row weights.
+
+    Returns
+    -------
+    local : array, (local column, time, geo)
+    middle : array, (local column, geo)
+        What was subtracted; 0 for the first column, which is 1.
+    """
+    middle = columns @ w / w.sum(axis=0)
+    middle[0] = 0.0
+    local: Floats = columns[:, :, None] - middle[:, None, :]
+    return local, middle
 
 
 def scale_media(exposure: Floats, constants: Constants) -> Floats:

@@ -45,17 +45,18 @@ class Arrays(NamedTuple):
     z_cell: Floats  # (cell column, cell)
     z_time: Floats  # (time, column)
     zz: Floats
-    z_geo: Floats
-    w_geo: Floats
+    local: Floats  # (own column - 1, cell) what geos have own coefficients for beside the intercept
+    own_z: Floats  # (own, column); the geos' own coefficients: all intercepts, then all of the next column
+    own_w: Floats  # (own,)
+    own_sd: Floats  # (own,)
     prior_sd: Floats
     frequency: Floats
-    geo_intercept_sd: float
     rows_used: float
     log_weight: float
     mirror: Floats  # (media, geo) axis of the reflection behind the zero-sum deviations
-    class_first: Ints  # (class,) first of the geos that have the same weight
+    class_first: Ints  # (class,) first of the own coefficients that have the same weight and prior
     class_size: Floats  # (class,)
-    class_cross: Floats  # (class, column, column) sum of the outer products of z_geo
+    class_cross: Floats  # (class, column, column) sum of the outer products of own_z
     work: Floats  # (slot, cell arrays)
     busy: Ints  # (slot,)
 
@@ -70,7 +71,8 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
     """Lay a structure's inputs out for the kernel, without the rows after the last one that has a weight."""
     kinds, a, b = _prior_arrays(structure, inputs)
     at, special = _places(structure)
-    first, size, cross = _classes(np.asarray(inputs["w_geo"]), np.asarray(inputs["z_geo"]))
+    own_w, own_sd, own_z = _own(inputs)
+    first, size, cross = _classes(np.stack([own_w, own_sd], axis=1), own_z)
     times = 1 + int(np.flatnonzero(np.asarray(inputs["w"]).any(axis=1))[-1])
     cells = times * structure.geos
 
@@ -107,11 +109,12 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         z_cell=by_medium(inputs["z_cell"]),
         z_time=floats(inputs["z_time"][:times]),
         zz=floats(inputs["zz"]),
-        z_geo=floats(inputs["z_geo"]),
-        w_geo=floats(inputs["w_geo"]),
+        local=floats(inputs["local"][1:, :times]).reshape(-1, cells),
+        own_z=own_z,
+        own_w=own_w,
+        own_sd=own_sd,
         prior_sd=floats(inputs["prior_sd"]),
         frequency=floats(inputs["frequency"]),
-        geo_intercept_sd=float(inputs["geo_intercept_sd"]),
         rows_used=float(inputs["rows_used"]),
         log_weight=float(inputs["log_weight"]),
         mirror=floats(inputs["geo_mirror"]),
@@ -123,10 +126,17 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
     )
 
 
-def _classes(w_geo: Floats, z_geo: Floats) -> tuple[Ints, Floats, Floats]:
-    """Geos of equal weight: the first of each class, how many it has, and the sum of their cross products."""
-    weights, first, which = np.unique(w_geo, return_index=True, return_inverse=True)
-    cross = [np.einsum("gp,gq->pq", z_geo[which == k], z_geo[which == k]) for k in range(weights.size)]
+def _own(inputs: dict[str, Any]) -> tuple[Floats, Floats, Floats]:
+    """Weight (own,), prior standard deviation (own,) and products with the shared columns (own, column) of the geos' own."""
+    w, z = np.asarray(inputs["local_w"], dtype=float), np.asarray(inputs["local_z"], dtype=float)
+    sd = np.repeat(np.asarray(inputs["local_sd"], dtype=float), w.shape[1])
+    return w.ravel(), sd, np.ascontiguousarray(z.reshape(w.size, -1))
+
+
+def _classes(alike: Floats, own_z: Floats) -> tuple[Ints, Floats, Floats]:
+    """Own coefficients of equal weight and prior: the first of each class, how many, and the sum of their cross products."""
+    weights, first, which = np.unique(alike, axis=0, return_index=True, return_inverse=True)
+    cross = [np.einsum("gp,gq->pq", own_z[which == k], own_z[which == k]) for k in range(len(weights))]
     return first.astype(np.int64), np.bincount(which).astype(np.float64), np.ascontiguousarray(np.stack(cross))
 
 

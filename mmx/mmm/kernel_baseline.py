@@ -117,7 +117,7 @@ def collapsed(residual, geos, sd, noise, a, cotangent):  # type: ignore[no-untyp
             row[j] = precision * source[j]
         row[i] += by_prior[i]
     rhs = _project(cotangent, geos, a.z_cell, a.z_time)
-    geo_precision, geo_rhs = np.ones(geos), np.zeros(geos)
+    geo_precision, geo_rhs = np.ones(a.own_w.size), np.zeros(a.own_w.size)
     log_det = 0.0
     if geos > 1:
         square, log_det = _geos_out(cotangent, precision, a, geo_precision, geo_rhs, matrix, rhs, square)
@@ -144,7 +144,7 @@ def collapsed(residual, geos, sd, noise, a, cotangent):  # type: ignore[no-untyp
     for j in range(n):
         coefficients -= variance[j] * by_prior[j]
         by_sd[j] = ((mean[j] * mean[j] + variance[j]) * by_prior[j] - 1.0) / sd[j]
-    geo_mean = np.zeros(geos)
+    geo_mean = np.zeros(a.own_w.size)
     if geos > 1:
         coefficients += _geos_back(precision, a, geo_precision, geo_rhs, inverse, mean, geo_mean)
     fitted = _errors(residual, geos, precision, mean[:n], geo_mean, a, cotangent)
@@ -154,19 +154,25 @@ def collapsed(residual, geos, sd, noise, a, cotangent):  # type: ignore[no-untyp
 
 @njit(**OPTIONS)
 def _geos_out(weighted, precision, a, geo_precision, geo_rhs, matrix, rhs, square):  # type: ignore[no-untyped-def]
-    """Eliminate the geos' intercepts from the normal equations; return the square and the log determinant so far."""
-    geos, n = geo_rhs.size, rhs.size
+    """Eliminate the geos' own coefficients from the normal equations; return the square and the log determinant so far."""
+    geos, n = geo_rhs.size // (1 + a.local.shape[0]), rhs.size
     for t in range(weighted.size // geos):
         row = weighted[t * geos : (t + 1) * geos]
         for g in range(geos):
             geo_rhs[g] += row[g]
+    for k in range(a.local.shape[0]):
+        out = geo_rhs[(k + 1) * geos : (k + 2) * geos]
+        for t in range(weighted.size // geos):
+            row, column = weighted[t * geos : (t + 1) * geos], a.local[k, t * geos : (t + 1) * geos]
+            for g in range(geos):
+                out[g] += column[g] * row[g]
     log_det = 0.0
-    for g in range(geos):
-        geo_precision[g] = precision * a.w_geo[g] + a.geo_intercept_sd**-2.0
+    for g in range(geo_rhs.size):
+        geo_precision[g] = precision * a.own_w[g] + a.own_sd[g] ** -2.0
         square -= geo_rhs[g] ** 2 / geo_precision[g]
-        log_det += log(geo_precision[g] * a.geo_intercept_sd**2)
+        log_det += log(geo_precision[g] * a.own_sd[g] ** 2)
         scale = precision / geo_precision[g] * geo_rhs[g]
-        row = a.z_geo[g]
+        row = a.own_z[g]
         for i in range(n):
             rhs[i] -= scale * row[i]
     for k in range(a.class_first.size):
@@ -180,16 +186,15 @@ def _geos_out(weighted, precision, a, geo_precision, geo_rhs, matrix, rhs, squar
 
 @njit(**OPTIONS)
 def _geos_back(precision, a, geo_precision, geo_rhs, inverse, mean, geo_mean):  # type: ignore[no-untyped-def]
-    """Fill the geos' posterior mean intercepts; return how many coefficients they are worth."""
-    geos, n = geo_rhs.size, a.zz.shape[0]
-    for g in range(geos):
-        row = a.z_geo[g]
+    """Fill the posterior means of the geos' own coefficients; return how many coefficients they are worth."""
+    own, n = geo_rhs.size, a.zz.shape[0]
+    for g in range(own):
+        row = a.own_z[g]
         along = 0.0
         for i in range(n):
             along += row[i] * mean[i]
         geo_mean[g] = (geo_rhs[g] - precision * along) / geo_precision[g]
-    worth = float(geos)
-    by_prior = a.geo_intercept_sd**-2.0
+    worth = float(own)
     covariance = np.zeros((n, n))  # Lower half, the off-diagonal counted twice.
     for k in range(n):
         row = inverse[k]
@@ -208,7 +213,7 @@ def _geos_back(precision, a, geo_precision, geo_rhs, inverse, mean, geo_mean):  
                 along += row[j] * source[j]
             spread += 2.0 * along + row[i] * source[i]
         ratio = precision / geo_precision[first]
-        worth -= by_prior * (a.class_size[k] / geo_precision[first] + ratio * ratio * spread)
+        worth -= (a.class_size[k] / geo_precision[first] + ratio * ratio * spread) * a.own_sd[first] ** -2.0
     return worth
 
 
@@ -225,6 +230,13 @@ def _errors(residual, geos, precision, mean, geo_mean, a, cotangent):  # type: i
         out, source = cotangent[t * geos : (t + 1) * geos], residual[t * geos : (t + 1) * geos]
         for g in range(geos):
             out[g] = source[g] - level - geo_mean[g]
+    if geos > 1:
+        for k in range(a.local.shape[0]):
+            own = geo_mean[(k + 1) * geos : (k + 2) * geos]
+            for t in range(residual.size // geos):
+                out, column = cotangent[t * geos : (t + 1) * geos], a.local[k, t * geos : (t + 1) * geos]
+                for g in range(geos):
+                    out[g] -= column[g] * own[g]
     for p in range(cells):
         column = a.z_cell[p]
         scale = mean[p]

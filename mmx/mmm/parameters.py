@@ -32,8 +32,8 @@ def parameters_of(
     params : dict of array, (sample, size)
     beta : array, (sample, geo, media)
     gamma : array, (sample, column)
-    geo_intercept : array, (sample, geo)
-        All rounded to float32 and held as float64.
+    local : array, (sample, local column, geo)
+        Of the columns of ``Design.local``. All rounded to float32 and held as float64.
     """
     flat = q.reshape(-1, q.shape[-1])
     rng = np.random.default_rng([seed, 13])
@@ -41,10 +41,11 @@ def parameters_of(
     drawn = {
         **scales(structure, inputs, params),
         "shared_noise": rng.standard_normal((len(flat), structure.columns)),
-        "geo_noise": rng.standard_normal((len(flat), structure.geos)),
+        "geo_noise": rng.standard_normal((len(flat), *inputs["local_w"].shape)),
     }
-    beta, gamma, geo = evaluator(structure).coefficients(structure, inputs, params, drawn)
-    return {name: _stored(value) for name, value in params.items()}, _stored(beta), _stored(gamma), _stored(geo)
+    beta, gamma, local = evaluator(structure).coefficients(structure, inputs, params, drawn)
+    local[:, 0] -= (local * inputs["local_middle"]).sum(axis=1)  # From columns that are measured from a geo's mean.
+    return {name: _stored(value) for name, value in params.items()}, _stored(beta), _stored(gamma), _stored(local)
 
 
 def _stored(values: Floats) -> Floats:

@@ -39,7 +39,8 @@ class Posterior:
         Effect at full saturation on the scaled KPI.
     gamma : array, (sample, column)
         Baseline coefficients of the design's columns.
-    geo_intercept : array, (sample, geo)
+    local : array, (sample, local column, geo)
+        Each geo's own coefficients of the columns of ``Design.local``: intercept, and trend where there is one.
     chains : int
     """
 
@@ -50,7 +51,7 @@ class Posterior:
     params: dict[str, Floats]
     beta: Floats
     gamma: Floats
-    geo_intercept: Floats
+    local: Floats
     chains: int
 
     @property

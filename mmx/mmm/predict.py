@@ -20,5 +20,5 @@ def predictive_cells(posterior: Posterior) -> Iterator[Floats]:
         x, beta = posterior.exposure[:, g : g + 1], posterior.beta[:, g : g + 1]
         media = levels(posterior.structure, posterior.params, beta, x, np.ones((len(x), 1)))[:, rows].sum(axis=2)
         media += posterior.gamma @ design.z[rows, g].T
-        media += posterior.constants.kpi_center + posterior.geo_intercept[:, g : g + 1]
+        media += posterior.constants.kpi_center + posterior.local[:, :, g] @ design.local[:, rows]
         yield media

@@ -180,7 +180,10 @@ def _baseline(posterior: Posterior, carry_in: Floats, dates: pd.DatetimeIndex) -
         if name != "treatments":
             parts[name] = weighted[:, where] @ posterior.gamma[:, where].T
     centre = posterior.constants.kpi_center * money.sum(axis=1, keepdims=True)
-    parts["intercept"] = parts["intercept"] + centre + money @ posterior.geo_intercept.T
+    own = np.einsum("kt,tg,skg->kts", design.local[:, rows], money, posterior.local, optimize=True)
+    parts["intercept"] = parts["intercept"] + centre + own[0]
+    if len(own) > 1:
+        parts["trend"] = parts["trend"] + own[1]
     parts = {"baseline": np.sum(list(parts.values()), axis=0), **parts}
     parts["carry_in"] = carry_in
     return pd.concat([_stats_by_date(v, dates, "component", k) for k, v in parts.items()])

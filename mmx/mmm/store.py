@@ -19,7 +19,7 @@ from mmx.mmm.parameters import free_of
 from mmx.mmm.posterior import Posterior
 from mmx.spec import Spec
 
-FORMAT = 1
+FORMAT = 2  # 1: without the geos' own trends.
 
 
 def to_datatree(fit: Fit) -> xr.DataTree:
@@ -38,7 +38,8 @@ def to_datatree(fit: Fit) -> xr.DataTree:
         variables[block.name] = (("chain", "draw"), values[..., 0]) if scalar else (("chain", "draw", dim), values)
     variables["beta"] = (("chain", "draw", "geo", "medium"), posterior.split_chains(posterior.beta))
     variables["gamma"] = (("chain", "draw", "column"), posterior.split_chains(posterior.gamma))
-    variables["geo_intercept"] = (("chain", "draw", "geo"), posterior.split_chains(posterior.geo_intercept))
+    variables["local"] = (("chain", "draw", "local_column", "geo"), posterior.split_chains(posterior.local))
+    labels["local_column"] = ["intercept", "trend"][: posterior.local.shape[1]]
     parameters = xr.Dataset(
         {name: (dims, np.asarray(values, dtype=np.float32)) for name, (dims, values) in variables.items()},
         coords={
@@ -101,7 +102,9 @@ def read(path: Path) -> Fit:
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{path} is not a fit of mmx ({error}); expected the posterior.nc that mmx fit writes") from error
     if found > FORMAT:
-        raise InputError(f"{path} has format {found} and this mmx reads up to {FORMAT}: install the newer mmx that wrote it")
+        raise InputError(f"{path} has format {found} and this mmx reads format {FORMAT}: install the newer mmx that wrote it")
+    if found < FORMAT:
+        raise InputError(f"{path} has format {found}, of an earlier mmx with another model; this one reads {FORMAT}: fit again")
     spec = Spec.model_validate_json(spec_text)
     stored = tree["panel"].to_dataset()
     weights = np.array(stored["weights"].values, dtype=float)
@@ -115,7 +118,7 @@ def read(path: Path) -> Fit:
 
     params = {b.name: flat(b.name).reshape(-1, b.size) for b in structure.blocks}
     chains = dataset.sizes["chain"]
-    posterior = Posterior(spec, panel, structure, weights, params, flat("beta"), flat("gamma"), flat("geo_intercept"), chains)
+    posterior = Posterior(spec, panel, structure, weights, params, flat("beta"), flat("gamma"), flat("local"), chains)
     stats = {str(name): np.array(value.values) for name, value in tree["sample_stats"].to_dataset().data_vars.items()}
     draws = Draws(
         q=posterior.split_chains(free_of(structure, inputs, params)),

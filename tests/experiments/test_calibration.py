@@ -128,7 +128,6 @@ def test_simulated_data_have_the_covariance_of_the_density(study, model):
     """Each KPI, less its media by the oracle, is whitened by the oracle's dense covariance at its own parameters."""
     made, whitened = oracle_of(model), []
     x, train = oracle.exposure(model.spec, model.panel), model.panel.window
-    rms = np.hypot(model.spec.constants.kpi_mean, model.spec.constants.kpi_sd)
     size = np.array(model.spec.constants.geo_scale) * model.spec.constants.kpi_scale
     for seed in range(25):
         truth = study.sbc_model.simulate(model, np.random.default_rng(seed))
@@ -139,7 +138,7 @@ def test_simulated_data_have_the_covariance_of_the_density(study, model):
         covariance = oracle.covariance_of(
             model.design.z[train],
             made.baseline_sd(values),
-            model.spec.model.baseline.geo_intercept * rms,
+            made.own(),
             values["noise"][0],
             np.ones(int(train.sum())),
         )
@@ -159,7 +158,7 @@ def test_what_is_ranked_is_what_it_says(study, model):
         assert found[f"roas[{name}]"][0] == pytest.approx(truth.params["effect"][0, c], rel=1e-9)
     constants, design = truth.constants, model.design
     size = np.array(constants.geo_scale) * constants.kpi_scale
-    steady = constants.kpi_center + design.z @ truth.gamma[0] + truth.geo_intercept[0]
+    steady = constants.kpi_center + design.z @ truth.gamma[0] + np.einsum("kt,kg->tg", design.local, truth.local[0])
     money = oracle.money(model.spec, model.panel)
     assert found["baseline"][0] == pytest.approx((steady * money)[rows].sum(), rel=1e-9)
     x = oracle.exposure(model.spec, model.panel)

@@ -27,19 +27,29 @@ def media_of(case: Case, values: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def columns_of(case: Case) -> np.ndarray:
-    """Baseline design of the training cells with one more column per geo where there are several, (cell, coefficient)."""
+    """Baseline design of the training cells with more columns per geo where there are several, (cell, coefficient)."""
     train, geos = case.oracle.train, case.structure.geos
     z = build(case.oracle.spec, case.oracle.panel).z[train]
-    flat = z.reshape(-1, z.shape[2])
-    return flat if geos == 1 else np.concatenate([flat, np.tile(np.eye(geos), (len(z), 1))], axis=1)
+    own = [np.kron(column[:, None], np.eye(geos)) for column, _ in case.oracle.own()]
+    return np.concatenate([z.reshape(-1, z.shape[2]), *own], axis=1)
+
+
+def written_out(case: Case, gamma: np.ndarray, local: np.ndarray) -> np.ndarray:
+    """Coefficients of draws as those of ``columns_of``, (draw, coefficient): the intercept in the middle of the trend."""
+    made, constants = case.oracle, case.oracle.spec.constants
+    if case.structure.geos == 1:
+        return gamma
+    middle = np.average(np.flatnonzero(made.train) - constants.time_center, weights=made.weights[made.train])
+    moved = local.copy()
+    if local.shape[1] > 1:
+        moved[:, 0] += local[:, 1] * middle / constants.time_range
+    return np.concatenate([gamma, moved.reshape(len(local), -1)], axis=1)
 
 
 def scales_of(case: Case, values: dict[str, np.ndarray]) -> np.ndarray:
     """Prior standard deviations of these coefficients."""
-    sd, geos, constants = case.oracle.baseline_sd(values), case.structure.geos, case.oracle.spec.constants
-    rms = np.sqrt(constants.kpi_mean**2 + constants.kpi_sd**2)
-    geo = np.full(geos if geos > 1 else 0, case.oracle.spec.model.baseline.geo_intercept * rms)
-    return np.concatenate([sd, geo])
+    own = [np.full(case.structure.geos, sd) for _, sd in case.oracle.own()]
+    return np.concatenate([case.oracle.baseline_sd(values), *own])
 
 
 def scales_along(case: Case, drift_sd: np.ndarray, drift_length: np.ndarray) -> np.ndarray:

@@ -31,12 +31,11 @@ def arguments(case: Case, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def dense(case: Case) -> dict[str, Any]:
-    """Design, scale of the geo intercepts and weights of the training rows."""
+    """Design, the geos' own columns with their scales, and weights of the training rows."""
     train, spec = case.oracle.train, case.oracle.spec
-    rms = np.hypot(spec.constants.kpi_mean, spec.constants.kpi_sd)
     return {
         "z": build(spec, case.oracle.panel).z[train],
-        "geo_sd": spec.model.baseline.geo_intercept * rms,
+        "own": case.oracle.own(),
         "weights": case.oracle.weights[train],
     }
 
@@ -54,7 +53,7 @@ def test_its_gradient_is_the_dense_one(case: Case) -> None:
     residual, prior_sd, noise = arguments(case, seed=1)
     train, parts = case.oracle.train, dense(case)
     columns = parts["z"].shape[2]
-    inverse = np.linalg.inv(oracle.covariance_of(parts["z"], prior_sd, parts["geo_sd"], NOISE, parts["weights"]))
+    inverse = np.linalg.inv(oracle.covariance_of(parts["z"], prior_sd, parts["own"], NOISE, parts["weights"]))
     pulled = inverse @ residual[train].ravel()
     bend = np.outer(pulled, pulled) - inverse
     flat = parts["z"].reshape(-1, columns)
@@ -72,19 +71,20 @@ def test_the_baseline_is_drawn_from_its_posterior(case: Case) -> None:
     residual, prior_sd, noise = arguments(case, seed=2)
     parts, geos, columns = dense(case), case.structure.geos, case.structure.columns
     flat, scales = parts["z"].reshape(-1, columns), prior_sd
-    if geos > 1:
-        flat = np.concatenate([flat, np.tile(np.eye(geos), (len(parts["z"]), 1))], axis=1)
-        scales = np.concatenate([prior_sd, np.full(geos, parts["geo_sd"])])
+    for column, sd in parts["own"]:
+        flat = np.concatenate([flat, np.kron(column[:, None], np.eye(geos))], axis=1)
+        scales = np.concatenate([scales, np.full(geos, sd)])
     per_row = np.repeat(parts["weights"], geos) / NOISE**2
     covariance = np.linalg.inv(flat.T @ (flat * per_row[:, None]) + np.diag(scales**-2.0))
     mean = covariance @ flat.T @ (per_row * residual[case.oracle.train].ravel())
 
     normal = collapse.normal_equations(residual, prior_sd, noise, case.inputs)
-    size = columns + geos
+    shape = case.inputs["local_w"].shape
+    size = columns + shape[0] * shape[1]
 
     def draw(z: jax.Array) -> jax.Array:
-        shared, geo = collapse.draw_back(normal, noise, case.inputs, z[:columns], z[columns:])
-        return jax.numpy.concatenate([shared, geo])
+        shared, geo = collapse.draw_back(normal, noise, case.inputs, z[:columns], z[columns:].reshape(shape))
+        return jax.numpy.concatenate([shared, geo.ravel()])
 
     drawn = np.asarray(jax.vmap(draw)(np.vstack([np.zeros(size), np.eye(size)])))
     spread = (drawn[1:] - drawn[0]).T

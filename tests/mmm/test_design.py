@@ -37,6 +37,24 @@ def test_each_group_holds_its_columns(geos: int) -> None:
     assert column["treatments"][panel.window].min() == 0.0
 
 
+def test_geos_have_trends_of_their_own_where_there_is_a_trend() -> None:
+    panel = shop_panel(3)
+    for trend, count in (("linear", 2), ("none", 1)):
+        spec = resolve(shop_config({"model": {"trend": trend}}).spec, panel)
+        _, inputs, design = prepare(spec, panel, np.linspace(0.5, 2.0, panel.window.size))
+        assert design.local.shape == (count, panel.window.size) and design.local_sd.shape == (count,)
+        np.testing.assert_array_equal(design.local[0], 1.0)
+        if count > 1:
+            np.testing.assert_array_equal(design.local[1], design.z[:, 0, design.groups["trend"].start])
+            np.testing.assert_allclose(
+                inputs["local"] + inputs["local_middle"][:, None, :], design.local[:, :, None].repeat(3, 2)
+            )
+        products = np.einsum("ktg,ltg,tg->klg", inputs["local"], inputs["local"], inputs["w"])
+        np.testing.assert_allclose(products[~np.eye(count, dtype=bool)], 0.0, atol=1e-12)
+    _, _, design = prepare(resolve(shop_config().spec, shop_panel()), shop_panel())
+    assert len(design.local) == 1
+
+
 def test_an_event_in_one_city_is_an_event_in_that_city_only() -> None:
     panel = shop_panel(3)
     event = panel.array("event")

@@ -39,7 +39,7 @@ def drawn(request: pytest.FixtureRequest) -> tuple[Case, dict[str, np.ndarray], 
     params = constrained(structure, case.inputs, case.points(SAMPLES, seed=4))
     noise = {
         "shared_noise": rng.normal(size=(SAMPLES, structure.columns)),
-        "geo_noise": rng.normal(size=(SAMPLES, structure.geos)),
+        "geo_noise": rng.normal(size=(SAMPLES, *case.inputs["local_w"].shape)),
     }
     return case, params, {**scales(structure, case.inputs, params), **noise}
 

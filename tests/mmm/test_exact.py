@@ -97,7 +97,7 @@ def test_coefficients_are_drawn_back_from_their_conditional(case: Case) -> None:
     (q,) = case.points(1, seed=25)
     mean, covariance = explicit.conditional(case, q)
     _, _, gamma, geo = parameters_of(case.structure, case.inputs, np.repeat(q[None, None], count, axis=1), seed=26)
-    drawn = gamma if case.structure.geos == 1 else np.concatenate([gamma, geo], axis=1)
+    drawn = explicit.written_out(case, gamma, geo)
     white = linalg.solve_triangular(np.linalg.cholesky(covariance), (drawn - mean).T, lower=True).T
     size = white.shape[1]
     found = np.concatenate([white.mean(axis=0), (white.T @ white / count)[np.tril_indices(size)]])

@@ -119,7 +119,8 @@ def test_the_parts_are_the_prediction_in_every_draw_and_period(request: pytest.F
     columns = design.build(posterior.spec, posterior.panel)
     predicted = sum(cells * money[:, g] for g, cells in enumerate(predictive_cells(posterior)))
     weighted = np.einsum("tgp,tg->tp", columns.z[rows], money)
-    baseline = posterior.constants.kpi_center * money.sum(axis=1) + posterior.geo_intercept @ money.T
+    own = np.einsum("skg,kt->stg", posterior.local, columns.local[:, rows])
+    baseline = posterior.constants.kpi_center * money.sum(axis=1) + (own * money).sum(axis=2)
     for where in columns.groups.values():
         baseline = baseline + posterior.gamma[:, where] @ weighted[:, where].T
     media = made.effects.by_period[:, rows].sum(axis=2)

@@ -79,7 +79,7 @@ def both(request: pytest.FixtureRequest) -> tuple[dict[str, Named], dict[str, Na
     settings = SETTINGS.model_copy(update={"draws": 1000 * (1 + (request.param > 1))})
     collapsed = sample(target, settings, seed=31).q
     _, _, gamma, geo = parameters_of(case.structure, case.inputs, collapsed, seed=32)
-    back = (gamma if case.structure.geos == 1 else np.concatenate([gamma, geo], axis=1)).reshape(*collapsed.shape[:2], -1)
+    back = explicit.written_out(case, gamma, geo).reshape(*collapsed.shape[:2], -1)
 
     # Coordinates in which NUTS finds its way: the coefficients' own posterior at one point, a fixed shift and scale.
     q = collapsed.reshape(-1, case.structure.dim).mean(axis=0)

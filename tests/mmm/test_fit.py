@@ -18,7 +18,7 @@ def unresolved(made: Fit, **changes: object) -> Spec:
 
 
 def bytes_of(posterior: Posterior) -> list[bytes]:
-    return [v.tobytes() for v in (*posterior.params.values(), posterior.beta, posterior.gamma, posterior.geo_intercept)]
+    return [v.tobytes() for v in (*posterior.params.values(), posterior.beta, posterior.gamma, posterior.local)]
 
 
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_cores(national_fit: Fit) -> None:
@@ -84,7 +84,7 @@ def test_a_failed_gate_is_tried_once_more_and_said(national_fit: Fit) -> None:
 def test_parameters_are_rounded_to_single_precision_once(national_fit: Fit, geo_fit: Fit) -> None:
     for made in (national_fit, geo_fit):
         posterior = made.posterior
-        for value in (*posterior.params.values(), posterior.beta, posterior.gamma, posterior.geo_intercept):
+        for value in (*posterior.params.values(), posterior.beta, posterior.gamma, posterior.local):
             np.testing.assert_array_equal(value.astype(np.float32), value)
         structure, inputs, _ = prepare(posterior.spec, posterior.panel, posterior.weights)
         back = free_of(structure, inputs, posterior.params)

@@ -60,7 +60,7 @@ def of_draws(made: Fit, draws: range) -> Fit:
         params={name: value[rows] for name, value in posterior.params.items()},
         beta=posterior.beta[rows],
         gamma=posterior.gamma[rows],
-        geo_intercept=posterior.geo_intercept[rows],
+        local=posterior.local[rows],
         chains=2,
     )
     stats = {name: value.reshape(-1)[rows].reshape(2, -1) for name, value in made.draws.stats.items()}
