@@ -55,19 +55,18 @@ def summary(fit: Fit) -> dict[str, Any]:
     }
 
 
-def scratch(panel: Any, spec: Any, seed: int, repeats: int) -> list[dict[str, Any]]:
-    """Fits from scratch of the whole window; one more comes first, in which everything is compiled."""
-    return [summary(mmx.fit(panel, spec, seed=seed + i)) for i in range(repeats + 1)][1:]
+def round_of(panel: Any, spec: Any, seed: int, weights: list[np.ndarray]) -> dict[str, Any]:
+    """One fit from scratch of the whole window, and right after it the refits of expanding windows, each from the last.
 
-
-def refits(panel: Any, spec: Any, seed: int, weights: list[np.ndarray]) -> list[dict[str, Any]]:
-    """Fits of expanding windows, each started from the last; the first window is fitted from scratch and not counted."""
+    What the refits begin with, a fit from scratch of the first window, comes before both: it compiles what they share.
+    """
     fit = mmx.fit(panel, spec, seed=seed, weights=weights[0])
+    alone = summary(mmx.fit(panel, spec, seed=seed, weights=weights[-1]))
     rows = []
     for i, window in enumerate(weights[1:], 1):
         fit = mmx.fit(panel, spec, seed=seed + i, weights=window, start=fit)
         rows.append(summary(fit))
-    return rows
+    return {"scratch": alone, "refits": rows}
 
 
 def gradients(row: dict[str, Any]) -> int:
@@ -75,23 +74,25 @@ def gradients(row: dict[str, Any]) -> int:
     return int(row["tune_gradients"] or 0) + int(row["draw_gradients"])
 
 
-def table_of(results: dict[str, Any], reach: float) -> pd.DataFrame:
-    """One row per case and tuning."""
+def table_of(results: dict[str, list[dict[str, Any]]], reach: float) -> pd.DataFrame:
+    """One row per case: ratios of all refits of a round to its fit from scratch, their median and their smallest."""
     lines = []
-    for (case, tune), rows in results["refits"].items():
-        alone = results["scratch"][case]
-        one = statistics.median(gradients(r) for r in alone)
-        seconds = statistics.median(r["seconds"] for r in alone)
-        ratio = sum(r["seconds"] for r in rows) / seconds
+    for case, rounds in results.items():
+        alone, rows = [r["scratch"] for r in rounds], [row for r in rounds for row in r["refits"]]
+        seconds = [sum(row["seconds"] for row in r["refits"]) / r["scratch"]["seconds"] for r in rounds]
+        ratio = statistics.median(seconds)
         lines.append(
             {
                 "case": case,
-                "warm_tune": tune,
+                "rounds": len(rounds),
                 "refits": len(rows),
-                "gradients_of_one": one,
-                "gradients_ratio": sum(map(gradients, rows)) / one,
-                "seconds_of_one": seconds,
+                "gradients_of_one": statistics.median(map(gradients, alone)),
+                "gradients_ratio": statistics.median(
+                    sum(map(gradients, r["refits"])) / gradients(r["scratch"]) for r in rounds
+                ),
+                "seconds_of_one": statistics.median(r["seconds"] for r in alone),
                 "seconds_ratio": ratio,
+                "smallest": min(seconds),
                 "min_ess_of_one": min(r["min_ess"] for r in alone),
                 "min_ess": min(r["min_ess"] for r in rows),
                 "passed": sum(r["passed"] for r in rows),
@@ -121,23 +122,17 @@ def main(arguments: list[str] | None = None) -> None:
     if args.smoke:
         settings |= settings["smoke"]
     args.out.mkdir(parents=True, exist_ok=True)
-    results: dict[str, Any] = {"scratch": {}, "refits": {}}
-    seed = settings["seed"]
+    results: dict[str, list[dict[str, Any]]] = {}
     for name, case in settings["cases"].items():
-        panel, spec = case_panel(case, seed, settings["sampling"])
+        panel, spec = case_panel(case, settings["seed"], settings["sampling"])
         weights = windows(panel, settings["folds"], settings["first"])
+        results[name] = []
+        for i in range(settings["rounds"]):
 
-        def once(panel: Any = panel, spec: Any = spec) -> list[dict[str, Any]]:
-            return scratch(panel, spec, seed, settings["repeats"])
+            def run(panel: Any = panel, spec: Any = spec, weights: Any = weights, i: int = i) -> dict[str, Any]:
+                return round_of(panel, spec, settings["seed"] + 100 * i, weights)
 
-        results["scratch"][name] = stored(args.out / f"{name}-scratch.json", once)
-        for tune in settings["warm_tune"]:
-            warm = spec.model_copy(update={"sampler": spec.sampler.model_copy(update={"warm_tune": tune})})
-
-            def folds(panel: Any = panel, warm: Any = warm, weights: Any = weights) -> list[dict[str, Any]]:
-                return refits(panel, warm, seed, weights)
-
-            results["refits"][name, tune] = stored(args.out / f"{name}-{tune}.json", folds)
+            results[name].append(stored(args.out / f"{name}-{i}.json", run))
     print(table_of(results, settings["reach"]).round(2).to_string(index=False), flush=True)
 
 

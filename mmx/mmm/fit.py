@@ -203,8 +203,10 @@ def _next_attempt(
     """
     if earlier is None and tried == settings and settings.name in WHITENED and _narrow(made):
         tries = settings.retry_target_accept if made.gate.divergences else settings.target_accept
-        how = f"sampled once more from these draws, {NARROW_LONGER} times as long, with target acceptance {tries:g}"
-        longer = {"warm_tune": max(settings.warm_tune, NARROW_TUNE), "thin": NARROW_LONGER * settings.thin}
+        times = max(1, min(NARROW_LONGER, round(2 * made.spec.gate.min_ess / made.gate.min_ess)))
+        length = f", {times} times as long," if times > 1 else ""
+        how = f"sampled once more from these draws{length} with target acceptance {tries:g}"
+        longer = {"warm_tune": max(settings.warm_tune, NARROW_TUNE), "thin": times * settings.thin}
         return settings.model_copy(update={"target_accept": tries, **longer}), made.draws, how
     careful = {"name": tried.name, "target_accept": settings.retry_target_accept}
     if earlier is not None and made.gate.only_divergences and tried.target_accept < settings.retry_target_accept:

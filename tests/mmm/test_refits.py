@@ -190,7 +190,11 @@ def test_a_narrow_failure_goes_on_from_its_own_draws() -> None:
     on = _next_attempt(replace(first, gate=short), settings, settings, None)
     assert on is not None
     assert (on[0].target_accept, on[0].tune, on[1]) == (settings.target_accept, settings.tune, first.draws)
-    assert (on[0].draws, on[0].thin) == (settings.draws, 4)
+    assert (on[0].draws, on[0].thin) == (settings.draws, 2)
+    for share, longer in ((0.55, 4), (0.7, 3), (5.0, 1)):
+        other = replace(short, min_ess_bulk=share * limits.min_ess, min_ess_tail=9 * limits.min_ess)
+        again = _next_attempt(replace(first, gate=other), settings, settings, None)
+        assert again is not None and again[0].thin == longer
     diverged = _next_attempt(replace(first, gate=replace(short, divergences=2)), settings, settings, None)
     assert diverged is not None
     assert (diverged[0].target_accept, diverged[1]) == (settings.retry_target_accept, first.draws)
