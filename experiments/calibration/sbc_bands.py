@@ -77,4 +77,4 @@ def p_value(ranks: Ints, draws: int) -> float:
     gamma = float((2 * np.minimum(law.cdf(found), law.sf(found - 1))).min())
     if gamma >= 1.0:  # In the middle everywhere: no ranks are less extreme.
         return 1.0
-    return 1.0 - coverage(*pointwise(gamma * (1 + 1e-9), simulations, draws), simulations)
+    return max(0.0, 1.0 - coverage(*pointwise(gamma * (1 + 1e-9), simulations, draws), simulations))
