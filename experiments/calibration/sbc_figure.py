@@ -29,7 +29,7 @@ def draw(
     with canvas.style():
         down = -(-len(shown) // ACROSS)
         figure = canvas.new_figure(14, 1.6 + 2.7 * down)
-        panels = np.atleast_1d(figure.subplots(down, ACROSS, sharex=True, sharey=True)).ravel()
+        panels = np.atleast_1d(figure.subplots(down, ACROSS, sharex=True, sharey=False)).ravel()
         for panel, name in zip(panels, shown, strict=False):
             for (cell, found), colour in zip(ranks.items(), COLOURS, strict=False):
                 lower, upper = sbc_bands.bands(len(found), draws, level)

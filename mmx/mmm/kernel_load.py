@@ -39,6 +39,7 @@ def load() -> Any:
 
 
 def _on_disk() -> bool:
+    """Whether this process would load the code: a copy of the package, or another processor, has a folder of its own."""
     folder = Path(numba.config.CACHE_DIR)
     assert kernel_options.OPTIONS  # Imported for the cache folder that it sets.
     return any(folder.glob("**/kernel_call.log_density*.nbi"))

@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
+import shutil
+import subprocess
+import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,3 +115,24 @@ def test_a_bound_kernel_keeps_its_memory(case: Case) -> None:
     del call
     gc.collect()
     assert scratch() is None
+
+
+def test_the_cache_of_a_copy_of_the_package_is_not_taken_for_its_own(tmp_path: Path) -> None:
+    """It would not be loaded, and the process that found it would sample with code that it compiled itself."""
+    package = Path(kernel_load.__file__).parents[1]
+    shutil.copytree(package, tmp_path / "copy" / "mmx", ignore=shutil.ignore_patterns("__pycache__"))
+    ask = "import numba; from mmx.mmm import kernel_load; print(numba.config.CACHE_DIR); print(kernel_load._on_disk())"
+
+    def answer(root: Path) -> list[str]:
+        env = {**os.environ, "PYTHONPATH": str(root), "MMX_CACHE_DIR": str(tmp_path / "cache")}
+        done = subprocess.run([sys.executable, "-c", ask], env=env, cwd=root, check=True, capture_output=True, text=True)
+        return done.stdout.split()
+
+    folder, before = answer(package.parent)
+    assert before == "False"
+    place = Path(folder) / "mmm_1"
+    place.mkdir(parents=True)
+    (place / "kernel_call.log_density-1.py.nbi").touch()
+    assert answer(package.parent) == [folder, "True"]
+    other, found = answer(tmp_path / "copy")
+    assert found == "False" and Path(other).parent == Path(folder).parent
