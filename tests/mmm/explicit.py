@@ -81,23 +81,29 @@ def log_joint(case: Case, q: np.ndarray, coefficients: np.ndarray) -> float:
 
 
 def conditional(case: Case, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance of the coefficients given parameters and KPI, by conditioning the joint normal of both.
+    """Mean and covariance of the coefficients given parameters and KPI, by conditioning the joint normal of both."""
+    gain, covariance = gain_of(case, q)
+    residual = (kpi_of(case) - media_of(case, case.oracle.values(q)))[case.oracle.train].ravel()
+    return gain @ residual, covariance
 
-    With the covariance ``C`` of the cells and ``K = S Z' C^-1``: mean ``K r``, covariance ``S - K Z S``.
+
+def gain_of(case: Case, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What takes the KPI less media (cell,) to the coefficients' conditional mean, and their conditional covariance.
+
+    With the covariance ``C`` of the cells: ``K = S Z' C^-1`` and ``S - K Z S``.
     """
     values, train = case.oracle.values(q), case.oracle.train
     z, scales = columns_of(case), scales_of(case, values)
     noise = values["noise"][0] ** 2 / np.repeat(case.oracle.weights[train], case.structure.geos)
     prior = np.diag(scales**2)
     gain = linalg.solve(z @ prior @ z.T + np.diag(noise), z @ prior, assume_a="pos").T
-    residual = (kpi_of(case) - media_of(case, values))[train].ravel()
     # Joseph's form of the covariance keeps its digits where the data leave little of the prior.
     left = np.eye(len(scales)) - gain @ z
-    return gain @ residual, left @ prior @ left.T + gain @ np.diag(noise) @ gain.T
+    return gain, left @ prior @ left.T + gain @ np.diag(noise) @ gain.T
 
 
-def log_density_in_jax(case: Case) -> tuple[int, Callable[[Any, dict[str, Any]], Any]]:
-    """Length of the vector ``(q, z)`` and its log density, with coefficients ``scale * z``; the data are closed over.
+def log_density_in_jax(case: Case) -> tuple[int, Callable[[Any, dict[str, Any]], Any], Callable[[Any], Any]]:
+    """Length of the vector ``(q, z)``, its log density, with coefficients ``scale * z``, and the KPI less media given ``q``.
 
     For media with ROAS or contribution priors of their own, geometric adstock and Hill saturation, and equal row weights.
     """
@@ -124,10 +130,9 @@ def log_density_in_jax(case: Case) -> tuple[int, Callable[[Any, dict[str, Any]],
         ratio = jnp.exp(slope * (jnp.log(jnp.where(u > 0, u, 1.0)) - jnp.log(half)))
         return jnp.split(jnp.where(u > 0, ratio / (1 + ratio), 0.0), 2, axis=1)
 
-    def density(vector: Any, _: dict[str, Any]) -> Any:
-        part = {name: vector[place] for name, place in structure.slices.items()}
-        coordinates = vector[structure.dim :]
-        total = jnp.sum(jax.scipy.stats.norm.logpdf(coordinates))
+    def state(q: Any) -> tuple[Any, Any, Any, Any]:
+        part = {name: q[place] for name, place in structure.slices.items()}
+        total = 0.0
         for block in structure.blocks:
             if block.kind not in ("beta", "half_normal") and block.name != "geo_sd":  # Which is positive here.
                 total += jnp.sum(jax.scipy.stats.norm.logpdf(part[block.name]))
@@ -154,10 +159,16 @@ def log_density_in_jax(case: Case) -> tuple[int, Callable[[Any, dict[str, Any]],
             length = jnp.exp(_linear(part["drift_length"], model.baseline.drift_length))[0]
             root = jnp.sqrt(16 / 3 * (5 / length**2) ** 2.5) * (5 / length**2 + design.frequency**2) ** -1.5
             scales = scales.at[design.groups["drift"]].set(positive["drift_sd"][0] * root)
-        expected = media + columns @ (scales * coordinates)
-        return total + jnp.sum(jax.scipy.stats.norm.logpdf(y, expected, positive["noise"][0]))
+        return total, media, scales, positive["noise"][0]
 
-    return dim, density
+    def density(vector: Any, _: dict[str, Any]) -> Any:
+        coordinates = vector[structure.dim :]
+        total, media, scales, noise = state(vector[: structure.dim])
+        expected = media + columns @ (scales * coordinates)
+        prior = jnp.sum(jax.scipy.stats.norm.logpdf(coordinates))
+        return total + prior + jnp.sum(jax.scipy.stats.norm.logpdf(y, expected, noise))
+
+    return dim, density, lambda q: y - state(q)[1]
 
 
 def _media(made: oracle.Oracle) -> list[Any]:

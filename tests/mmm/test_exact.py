@@ -110,7 +110,7 @@ def test_coefficients_are_drawn_back_from_their_conditional(case: Case) -> None:
 def test_the_explicit_density_in_jax_is_the_one_in_numpy() -> None:
     for geos in (1, 3):
         case = small(geos)
-        dim, density = explicit.log_density_in_jax(case)
+        dim, density, _ = explicit.log_density_in_jax(case)
         rng = np.random.default_rng(27)
         for q in unsigned(case.structure, case.points(2, seed=28)):
             z = rng.normal(size=dim - len(q))

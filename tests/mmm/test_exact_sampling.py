@@ -81,19 +81,22 @@ def both(request: pytest.FixtureRequest) -> tuple[dict[str, Named], dict[str, Na
     _, _, gamma, geo = parameters_of(case.structure, case.inputs, collapsed, seed=32)
     back = explicit.written_out(case, gamma, geo).reshape(*collapsed.shape[:2], -1)
 
-    # Coordinates in which NUTS finds its way: the coefficients' own posterior at one point, a fixed shift and scale.
+    # Coordinates in which NUTS finds its way: the coefficients' distance from what media leave them, by the gain and the scale
+    # of one point. The media's part is a shear, whose determinant is one; without it an effect's right tail is not reached.
     q = collapsed.reshape(-1, case.structure.dim).mean(axis=0)
     scales = explicit.scales_of(case, case.oracle.values(q))
-    mean, covariance = explicit.conditional(case, q)
-    factor = np.linalg.cholesky(covariance) / scales[:, None]
-    dim, density = explicit.log_density_in_jax(case)
+    gain, covariance = explicit.gain_of(case, q)
+    gain, factor = gain / scales[:, None], np.linalg.cholesky(covariance) / scales[:, None]
+    dim, density, residual = explicit.log_density_in_jax(case)
+
+    def written_z(vector: jax.Array) -> jax.Array:
+        return gain @ residual(vector[: case.structure.dim]) + factor @ vector[case.structure.dim :]
 
     def shifted(vector: jax.Array) -> jax.Array:
-        moved = mean / scales + factor @ vector[case.structure.dim :]
-        return density(jnp.concatenate([vector[: case.structure.dim], moved]), {})
+        return density(jnp.concatenate([vector[: case.structure.dim], written_z(vector)]), {})
 
     draws = together(shifted, dim, draws=2 * settings.draws, seed=33)
-    q, z = draws[..., : case.structure.dim], mean / scales + draws[..., case.structure.dim :] @ factor.T
+    q, z = draws[..., : case.structure.dim], np.asarray(jax.jit(jax.vmap(jax.vmap(written_z)))(draws))
     written = z * explicit.scales_along(case, *drift_of(case, q)).reshape(z.shape)
     return tuple(
         {
