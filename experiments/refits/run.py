@@ -55,18 +55,22 @@ def summary(fit: Fit) -> dict[str, Any]:
     }
 
 
-def round_of(panel: Any, spec: Any, seed: int, weights: list[np.ndarray]) -> dict[str, Any]:
+def round_of(panel: Any, spec: Any, seed: int, weights: list[np.ndarray], lengths: list[int]) -> dict[str, Any]:
     """One fit from scratch of the whole window, and right after it the refits of expanding windows, each from the last.
 
-    What the refits begin with, a fit from scratch of the first window, comes before both: it compiles what they share.
+    The refits are done once per length, that is, number of draws per chain. What all of them begin with, a fit from scratch
+    of the first window, comes before: it compiles what they share.
     """
-    fit = mmx.fit(panel, spec, seed=seed, weights=weights[0])
-    alone = summary(mmx.fit(panel, spec, seed=seed, weights=weights[-1]))
-    rows = []
-    for i, window in enumerate(weights[1:], 1):
-        fit = mmx.fit(panel, spec, seed=seed + i, weights=window, start=fit)
-        rows.append(summary(fit))
-    return {"scratch": alone, "refits": rows}
+    first = mmx.fit(panel, spec, seed=seed, weights=weights[0])
+    out: dict[str, Any] = {"scratch": summary(mmx.fit(panel, spec, seed=seed, weights=weights[-1])), "refits": {}}
+    for length in lengths:
+        shorter = spec.model_copy(update={"sampler": spec.sampler.model_copy(update={"draws": length})})
+        fit, rows = first, []
+        for i, window in enumerate(weights[1:], 1):
+            fit = mmx.fit(panel, shorter, seed=seed + i, weights=window, start=fit)
+            rows.append(summary(fit))
+        out["refits"][str(length)] = rows
+    return out
 
 
 def gradients(row: dict[str, Any]) -> int:
@@ -75,32 +79,35 @@ def gradients(row: dict[str, Any]) -> int:
 
 
 def table_of(results: dict[str, list[dict[str, Any]]], reach: float) -> pd.DataFrame:
-    """One row per case: ratios of all refits of a round to its fit from scratch, their median and their smallest."""
-    lines = []
-    for case, rounds in results.items():
-        alone, rows = [r["scratch"] for r in rounds], [row for r in rounds for row in r["refits"]]
-        seconds = [sum(row["seconds"] for row in r["refits"]) / r["scratch"]["seconds"] for r in rounds]
-        ratio = statistics.median(seconds)
-        lines.append(
-            {
-                "case": case,
-                "rounds": len(rounds),
-                "refits": len(rows),
-                "gradients_of_one": statistics.median(map(gradients, alone)),
-                "gradients_ratio": statistics.median(
-                    sum(map(gradients, r["refits"])) / gradients(r["scratch"]) for r in rounds
-                ),
-                "seconds_of_one": statistics.median(r["seconds"] for r in alone),
-                "seconds_ratio": ratio,
-                "smallest": min(seconds),
-                "min_ess_of_one": min(r["min_ess"] for r in alone),
-                "min_ess": min(r["min_ess"] for r in rows),
-                "passed": sum(r["passed"] for r in rows),
-                "retried": sum(r["retried"] for r in rows),
-                "reached": ratio <= reach and all(r["passed"] for r in rows),
-            }
-        )
-    return pd.DataFrame(lines)
+    """One row per case and length: ratios of all refits of a round to its fit from scratch, their median and their smallest."""
+    return pd.DataFrame(
+        [line(case, rounds, length, reach) for case, rounds in results.items() for length in rounds[0]["refits"]]
+    )
+
+
+def line(case: str, rounds: list[dict[str, Any]], length: str, reach: float) -> dict[str, Any]:
+    """Return the row of one case and one length of refits."""
+    alone, refits = [r["scratch"] for r in rounds], [r["refits"][length] for r in rounds]
+    rows = [row for group in refits for row in group]
+    seconds = [sum(r["seconds"] for r in group) / one["seconds"] for one, group in zip(alone, refits, strict=True)]
+    return {
+        "case": case,
+        "draws": int(length),
+        "rounds": len(rounds),
+        "refits": len(rows),
+        "gradients_of_one": statistics.median(map(gradients, alone)),
+        "gradients_ratio": statistics.median(
+            sum(map(gradients, group)) / gradients(one) for one, group in zip(alone, refits, strict=True)
+        ),
+        "seconds_of_one": statistics.median(r["seconds"] for r in alone),
+        "seconds_ratio": statistics.median(seconds),
+        "smallest": min(seconds),
+        "min_ess_of_one": min(r["min_ess"] for r in alone),
+        "min_ess": min(r["min_ess"] for r in rows),
+        "passed": sum(r["passed"] for r in rows),
+        "retried": sum(r["retried"] for r in rows),
+        "reached": statistics.median(seconds) <= reach and all(r["passed"] for r in rows),
+    }
 
 
 def stored(path: Path, make: Any) -> Any:
@@ -130,7 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
         for i in range(settings["rounds"]):
 
             def run(panel: Any = panel, spec: Any = spec, weights: Any = weights, i: int = i) -> dict[str, Any]:
-                return round_of(panel, spec, settings["seed"] + 100 * i, weights)
+                return round_of(panel, spec, settings["seed"] + 100 * i, weights, settings["lengths"])
 
             results[name].append(stored(args.out / f"{name}-{i}.json", run))
     print(table_of(results, settings["reach"]).round(2).to_string(index=False), flush=True)

@@ -70,23 +70,24 @@ class Study:
     def __init__(self, settings: dict[str, Any], out: Path, work: Path, *, peers: bool, own_caches: bool) -> None:
         self.settings, self.out, self.work, self.peers, self.own_caches = settings, out, work, peers, own_caches
 
-    def folder(self, name: str) -> Path | None:
-        """Folder of a case, made anew; None where its data are not at hand."""
-        return speed_cases.folder_of(name, self.settings["cases"][name], self.settings["seed"], self.work / "cases")
+    def folder(self, name: str, repeat: int = 1) -> Path | None:
+        """Folder of a case, made anew, every repeat with other simulated data; None where its table is not at hand."""
+        seed = self.settings["seed"] + repeat - 1
+        return speed_cases.folder_of(name, self.settings["cases"][name], seed, self.work / "cases" / str(seed))
 
     def case(self, name: str) -> None:
         """Run all tools on a case, repeat by repeat, so that what is compared ran side by side."""
         case = self.settings["cases"][name]
-        folder = self.folder(name)
-        if folder is None:
-            print(f"{name}: its table is not at hand (set MMX_DATA_DIR); skipped", flush=True)
-            return
         tools = {k: v for k, v in case["tools"].items() if self.peers or "peer" not in v}
         for cache, repeat in self.repeats(case):
+            folder = self.folder(name, repeat)
+            if folder is None:
+                print(f"{name}: its table is not at hand (set MMX_DATA_DIR); skipped", flush=True)
+                return
             for tool, how in tools.items():
-                if repeat > 1 and self.is_slow(name, tool):
+                if self.is_enough(name, tool, cache, repeat):
                     continue
-                self.cell(name, tool, {**how, "options": self.options(case, how)}, folder, cache, repeat, case)
+                self.cell(name, tool, {**how, "options": self.options(case, how, repeat)}, folder, cache, repeat, case)
 
     def repeats(self, case: dict[str, Any]) -> Iterator[tuple[str, int]]:
         """Yield cold and warm runs in turn: cold 1, warm 1, warm 2, ..."""
@@ -99,9 +100,10 @@ class Study:
                 if repeat <= counts[cache]:
                     yield cache, repeat
 
-    def options(self, case: dict[str, Any], how: dict[str, Any]) -> dict[str, Any]:
+    def options(self, case: dict[str, Any], how: dict[str, Any], repeat: int) -> dict[str, Any]:
         """Options of one run."""
-        common = {**self.settings["sampling"], "seed": self.settings["seed"], "save": bool(case.get("save"))}
+        seed = self.settings["seed"] + repeat - 1
+        common = {**self.settings["sampling"], "seed": seed, "save": bool(case.get("save"))}
         if "peer" not in how:
             common["overrides"] = [*case.get("overrides", []), *how.get("overrides", [])]
         return {**common, **how.get("options", {})}
@@ -110,13 +112,15 @@ class Study:
         """File of one run."""
         return self.out / f"{name}--{tool}--{cache}{repeat}.json"
 
-    def is_slow(self, name: str, tool: str) -> bool:
-        """Whether the tool's first warm run took long, or failed."""
-        first = self.store(name, tool, "warm", 1)
-        if not first.is_file():
-            return False
-        result = json.loads(first.read_text(encoding="utf-8"))
-        return "failed" in result or result["seconds"]["all_in"] > self.settings["slow"]
+    def is_enough(self, name: str, tool: str, cache: str, repeat: int) -> bool:
+        """Whether the tool has run long enough: a slow one has one warm run, a very slow one only its cold run."""
+        for earlier, limit in (("cold", self.settings["very_slow"]), ("warm", self.settings["slow"])):
+            store = self.store(name, tool, earlier, 1)
+            if cache == "warm" and (earlier == "cold" or repeat > 1) and store.is_file():
+                result = json.loads(store.read_text(encoding="utf-8"))
+                if "failed" in result or result["seconds"]["all_in"] > limit:
+                    return True
+        return False
 
     def cell(
         self, name: str, tool: str, how: dict[str, Any], folder: Path, cache: str, repeat: int, case: dict[str, Any]

@@ -71,7 +71,8 @@ def ratios_of(runs: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     for case in settings["cases"]:
         for cache in ("cold", "warm"):
             ours = _of(runs, case, "mmx", cache)
-            peers = {t: _of(runs, case, t, cache) for t in settings["cases"][case]["tools"] if t != "mmx"}
+            names = [t for t in settings["cases"][case]["tools"] if t != "mmx"]
+            peers = {t: _of(runs, case, t, cache) or _of(runs, case, t, "cold") for t in names}
             named = reference({t: g for t, g in peers.items() if any("failed" not in r for r in g)}, settings["gate"])
             if not ours or named is None:
                 continue
@@ -79,6 +80,7 @@ def ratios_of(runs: list[dict[str, Any]], settings: dict[str, Any]) -> str:
             theirs = [r for r in peers[peer] if "failed" not in r]
             found = [speed(r) / speed(theirs[min(i, len(theirs) - 1)]) for i, r in enumerate(ours)]
             note = "" if through else " (which does not converge)"
+            note += "" if theirs[0]["cache"] == cache else " (its cold run; it has no warm one)"
             mine = "" if all(converged(r, settings["gate"]) for r in ours) else " (mmx does not converge)"
             lines.append(
                 f"{case}, {cache}: {min(found):.1f}x at least, {statistics.median(found):.1f}x median of {len(found)}"
