@@ -13,6 +13,7 @@ from numba import njit
 from mmx.mmm.kernel_baseline import collapsed, drift_back, drift_scale
 from mmx.mmm.kernel_curves import curve
 from mmx.mmm.kernel_math import exp
+from mmx.mmm.kernel_national import collapsed_national
 from mmx.mmm.kernel_options import OPTIONS
 
 
@@ -248,7 +249,10 @@ def fill(q, a, work, grad):  # type: ignore[no-untyped-def]
     residual, cotangent, spare = scratch[0], scratch[1], scratch[2]
     _media(value, a, effect, factor, rows, before, spare, acted, per_unit, beta, residual)
     prior_sd = drift_scale(value, a.special, a.prior_sd, a.frequency)
-    likelihood, by_sd, by_noise = collapsed(residual, geos, prior_sd, value[a.special[0]], a, cotangent)
+    if geos == 1:
+        likelihood, by_sd, by_noise = collapsed_national(residual, prior_sd, value[a.special[0]], a, cotangent)
+    else:
+        likelihood, by_sd, by_noise = collapsed(residual, geos, prior_sd, value[a.special[0]], a, cotangent)
     by_value[a.special[0]] += by_noise
     drift_back(value, a.special, by_sd, prior_sd, a.frequency, by_value)
     by_effect = np.empty(media)

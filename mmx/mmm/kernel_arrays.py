@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import lgamma
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +45,10 @@ class Arrays(NamedTuple):
     w: Floats  # (cell,)
     z_cell: Floats  # (cell column, cell)
     z_time: Floats  # (time, column)
-    zz: Floats
+    zz: Floats  # (column, column); of one geo those of the drift alone
+    roots: Floats  # (fixed column,) of one geo: the fixed columns' part of the design's products, rotated until it is diagonal
+    cross: Floats  # (fixed column, drift column) of one geo
+    cross_back: Floats  # (drift column, fixed column) the same, transposed
     local: Floats  # (own column - 1, cell) what geos have own coefficients for beside the intercept
     own_z: Floats  # (own, column); the geos' own coefficients: all intercepts, then all of the next column
     own_w: Floats  # (own,)
@@ -75,6 +79,7 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
     first, size, cross = _classes(np.stack([own_w, own_sd], axis=1), own_z)
     times = 1 + int(np.flatnonzero(np.asarray(inputs["w"]).any(axis=1))[-1])
     cells = times * structure.geos
+    shared = _rotated(structure, inputs) if structure.geos == 1 else _as_it_is(inputs)
 
     def floats(value: Any) -> Floats:
         return np.ascontiguousarray(value, dtype=np.float64)
@@ -106,14 +111,17 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         money=by_cell(inputs["money_train"]),
         y=by_cell(inputs["y"]),
         w=by_cell(inputs["w"]),
-        z_cell=by_medium(inputs["z_cell"]),
-        z_time=floats(inputs["z_time"][:times]),
-        zz=floats(inputs["zz"]),
+        z_cell=by_medium(shared["z_cell"]),
+        z_time=floats(shared["z_time"][:times]),
+        zz=floats(shared["zz"]),
+        roots=floats(shared["roots"]),
+        cross=floats(shared["cross"]),
+        cross_back=floats(shared["cross"].T),
         local=floats(inputs["local"][1:, :times]).reshape(-1, cells),
         own_z=own_z,
         own_w=own_w,
         own_sd=own_sd,
-        prior_sd=floats(inputs["prior_sd"]),
+        prior_sd=floats(shared["prior_sd"]),
         frequency=floats(inputs["frequency"]),
         rows_used=float(inputs["rows_used"]),
         log_weight=float(inputs["log_weight"]),
@@ -124,6 +132,33 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         work=np.empty((SLOTS, cells * (3 + 5 * structure.media * (1 + structure.carry_in)))),
         busy=np.zeros(SLOTS, dtype=np.int64),
     )
+
+
+def _as_it_is(inputs: dict[str, Any]) -> dict[str, Floats]:
+    """Design of the shared columns."""
+    kept = {name: np.asarray(inputs[name]) for name in ("z_cell", "z_time", "zz", "prior_sd")}
+    return {**kept, "roots": np.zeros(0), "cross": np.zeros((0, 0))}
+
+
+def _rotated(structure: Structure, inputs: dict[str, Any]) -> dict[str, Floats]:
+    """Design of one geo, the columns before the drift's rotated.
+
+    With their prior standard deviations ``D`` and ``D Z'WZ D = Q diag(roots) Q'``, the columns ``Z D Q`` have unit prior
+    standard deviations, uncorrelated, and the products ``roots``: their posterior precision is diagonal at every noise.
+    """
+    z = np.concatenate([inputs["z_cell"][:, 0], inputs["z_time"]], axis=1)
+    fixed = z.shape[1] - structure.drift_terms
+    sd, zz = np.array(inputs["prior_sd"], dtype=float), np.asarray(inputs["zz"], dtype=float)
+    roots, turn = np.linalg.eigh(sd[:fixed, None] * zz[:fixed, :fixed] * sd[:fixed])
+    turn = sd[:fixed, None] * turn
+    return {
+        "z_cell": np.zeros((len(z), 1, 0)),
+        "z_time": np.concatenate([z[:, :fixed] @ turn, z[:, fixed:]], axis=1),
+        "zz": zz[fixed:, fixed:],
+        "prior_sd": np.concatenate([np.ones(fixed), sd[fixed:]]),
+        "roots": np.maximum(roots, 0.0),
+        "cross": turn.T @ zz[:fixed, fixed:],
+    }
 
 
 def _own(inputs: dict[str, Any]) -> tuple[Floats, Floats, Floats]:
@@ -173,9 +208,7 @@ def _places(structure: Structure) -> tuple[Ints, Ints]:
 
 
 def _norms(kind: Ints, a: Floats, b: Floats) -> Floats:
-    from scipy.special import gammaln
-
-    beta = gammaln(a + b) - gammaln(np.where(kind == 2, a, 1.0)) - gammaln(np.where(kind == 2, b, 1.0))
+    beta = np.array([lgamma(c + d) - lgamma(c) - lgamma(d) if k == 2 else 0.0 for k, c, d in zip(kind, a, b, strict=True)])
     half = 0.5 * np.log(2.0 / np.pi) - np.log(np.where(kind == 3, a, 1.0))
     norms: Floats = np.where(kind == 2, beta, np.where(kind == 3, half, -0.5 * _LOG_2PI))
     return norms

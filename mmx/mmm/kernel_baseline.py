@@ -15,11 +15,11 @@ def drift_scale(value, special, prior_sd, frequency):  # type: ignore[no-untyped
     sd = prior_sd.copy()
     if special[1] < 0:
         return sd
-    fixed = sd.size - frequency.size
+    drift = sd[sd.size - frequency.size :]
     decay = 5.0 / value[special[2]] ** 2
     height = np.log(value[special[1]]) + 0.5 * (np.log(16.0 / 3.0) + 2.5 * np.log(decay))
     for j in range(frequency.size):
-        sd[fixed + j] = exp(height - 1.5 * log(decay + frequency[j] ** 2))
+        drift[j] = exp(height - 1.5 * log(decay + frequency[j] ** 2))
     return sd
 
 
@@ -29,17 +29,20 @@ def drift_back(value, special, by_sd, prior_sd, frequency, by_value):  # type: i
     if special[1] < 0:
         return
     fixed = prior_sd.size - frequency.size
+    by_drift, drift = by_sd[fixed:], prior_sd[fixed:]
     length = value[special[2]]
     decay = 5.0 / length**2
+    total, by_decay = 0.0, 0.0
     for j in range(frequency.size):
-        by_log = by_sd[fixed + j] * prior_sd[fixed + j]
-        by_value[special[1]] += by_log / value[special[1]]
-        by_decay = 0.5 * (2.5 / decay - 3.0 / (decay + frequency[j] ** 2))
-        by_value[special[2]] += by_log * by_decay * (-2.0 * decay / length)
+        by_log = by_drift[j] * drift[j]
+        total += by_log
+        by_decay += by_log * 0.5 * (2.5 / decay - 3.0 / (decay + frequency[j] ** 2))
+    by_value[special[1]] += total / value[special[1]]
+    by_value[special[2]] += by_decay * (-2.0 * decay / length)
 
 
 @njit(**OPTIONS)
-def _project(weighted, geos, z_cell, z_time):  # type: ignore[no-untyped-def]
+def project(weighted, geos, z_cell, z_time):  # type: ignore[no-untyped-def]
     """Design transposed times cells."""
     cells, rest = z_cell.shape[0], z_time.shape[1]
     out = np.zeros(cells + rest)
@@ -61,31 +64,34 @@ def _project(weighted, geos, z_cell, z_time):  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
-def _factorise(matrix, both):  # type: ignore[no-untyped-def]
-    """Fill ``both`` (n, 2 wide): the upper Cholesky factor of a matrix (n, n), and beside it the inverse of the lower one.
+def factorise(matrix, both, first):  # type: ignore[no-untyped-def]
+    """Fill ``both``: the upper Cholesky factor of a matrix (n, n), and from column ``first`` on the inverse of the lower one.
 
-    Row by row, four earlier rows at a time; the columns that a row touches lie side by side. ``wide`` is a multiple of eight.
+    What stands between them on entry leaves multiplied by that inverse. Row by row, four earlier rows at a time; the columns
+    that a row touches lie side by side. ``first`` and the width, which is ``first`` and n rounded up, are multiples of eight.
     """
-    n, wide = matrix.shape[0], both.shape[1] // 2
+    n, wide = matrix.shape[0], matrix.shape[0] + (-matrix.shape[0]) % 8
     for i in range(n):
-        whole = both[i]
-        for j in range(whole.size):
-            whole[j] = 0.0
         start = i - i % 8
-        row = both[i, start : wide + start + 8]
+        whole, source = both[i], matrix[i]
+        for j in range(wide):
+            whole[j] = 0.0
+        for j in range(first, whole.size):
+            whole[j] = 0.0
         for j in range(start, n):
-            row[j - start] = matrix[i, j]
-        row[wide - start + i] = 1.0
+            whole[j] = source[j]
+        whole[first + i] = 1.0
+        row = both[i, start : first + start + 8]
         k = 0
         while k + 3 < i:
             a, b, c, d = both[k, i], both[k + 1, i], both[k + 2, i], both[k + 3, i]
-            r0, r1 = both[k, start : wide + start + 8], both[k + 1, start : wide + start + 8]
-            r2, r3 = both[k + 2, start : wide + start + 8], both[k + 3, start : wide + start + 8]
+            r0, r1 = both[k, start : first + start + 8], both[k + 1, start : first + start + 8]
+            r2, r3 = both[k + 2, start : first + start + 8], both[k + 3, start : first + start + 8]
             for j in range(row.size):
                 row[j] -= a * r0[j] + b * r1[j] + c * r2[j] + d * r3[j]
             k += 4
         while k < i:
-            a, r0 = both[k, i], both[k, start : wide + start + 8]
+            a, r0 = both[k, i], both[k, start : first + start + 8]
             for j in range(row.size):
                 row[j] -= a * r0[j]
             k += 1
@@ -116,12 +122,12 @@ def collapsed(residual, geos, sd, noise, a, cotangent):  # type: ignore[no-untyp
         for j in range(n):
             row[j] = precision * source[j]
         row[i] += by_prior[i]
-    rhs = _project(cotangent, geos, a.z_cell, a.z_time)
+    rhs = project(cotangent, geos, a.z_cell, a.z_time)
     geo_precision, geo_rhs = np.ones(a.own_w.size), np.zeros(a.own_w.size)
     log_det = 0.0
     if geos > 1:
         square, log_det = _geos_out(cotangent, precision, a, geo_precision, geo_rhs, matrix, rhs, square)
-    _factorise(matrix, both)
+    factorise(matrix, both, wide)
     inverse = both[:, wide:]
     mean, variance = np.zeros(wide), np.zeros(wide)
     product = 1.0
@@ -147,7 +153,7 @@ def collapsed(residual, geos, sd, noise, a, cotangent):  # type: ignore[no-untyp
     geo_mean = np.zeros(a.own_w.size)
     if geos > 1:
         coefficients += _geos_back(precision, a, geo_precision, geo_rhs, inverse, mean, geo_mean)
-    fitted = _errors(residual, geos, precision, mean[:n], geo_mean, a, cotangent)
+    fitted = errors(residual, geos, precision, mean[:n], geo_mean, a, cotangent)
     by_noise = (fitted + coefficients - a.rows_used) / noise
     return -0.5 * (square + log_det), by_sd, by_noise
 
@@ -218,7 +224,7 @@ def _geos_back(precision, a, geo_precision, geo_rhs, inverse, mean, geo_mean):  
 
 
 @njit(**OPTIONS)
-def _errors(residual, geos, precision, mean, geo_mean, a, cotangent):  # type: ignore[no-untyped-def]
+def errors(residual, geos, precision, mean, geo_mean, a, cotangent):  # type: ignore[no-untyped-def]
     """Fill the weighted error of the fitted baseline (cell,); return its weighted sum of squares."""
     cells = a.z_cell.shape[0]
     steady = mean[cells:]

@@ -35,7 +35,7 @@ _FLAT: tuple[str, ...] = (
     "numerator",
     "shared",
 )
-_FLAT += ("money", "y", "w", "own_w", "own_sd", "prior_sd", "frequency", "class_first", "class_size", "busy")
+_FLAT += ("money", "roots", "y", "w", "own_w", "own_sd", "prior_sd", "frequency", "class_first", "class_size", "busy")
 _NUMBERS = {"carry_in": types.int64} | dict.fromkeys(("split_sd", "rows_used", "log_weight"), types.float64)
 _CUBES = ("class_cross",)
 _ENTRIES = 4  # Of the table per field: the address, or the number's bits, and up to three lengths.

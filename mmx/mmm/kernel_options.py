@@ -32,4 +32,5 @@ STRICT: dict[str, Any] = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
-OPTIONS: dict[str, Any] = {**STRICT, "fastmath": {"contract", "reassoc", "nsz"}}  # Sums may be taken in vectors.
+# Sums may be taken in vectors. Calls are inlined: handing some forty arrays to a function costs more than most functions.
+OPTIONS: dict[str, Any] = {**STRICT, "forceinline": True, "fastmath": {"contract", "reassoc", "nsz"}}
