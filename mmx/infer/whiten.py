@@ -52,12 +52,8 @@ class Affine:
 
     def back(self, q: Floats) -> Floats:
         """Whitened vectors (..., dim) of unconstrained ones."""
-        from scipy.linalg import solve_triangular
-
         flat, first = (q - self.mean).reshape(-1, len(self.mean)), len(self.factor)
-        z = np.concatenate(
-            [solve_triangular(self.factor, flat[:, :first].T, lower=True).T, flat[:, first:] / self.scale], axis=1
-        )
+        z = np.concatenate([np.linalg.solve(self.factor, flat[:, :first].T).T, flat[:, first:] / self.scale], axis=1)
         return z.reshape(q.shape)
 
 
