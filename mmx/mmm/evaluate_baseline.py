@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numba import types
 
 from mmx.mmm.evaluate_curves import carry, saturate
-from mmx.mmm.evaluate_options import compiled, entry
+from mmx.mmm.evaluate_options import compiled, entry, floats, integers
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -117,7 +118,14 @@ def _factorise(matrix):  # type: ignore[no-untyped-def]
             row[j] = np.sqrt(total) if i == j else total / done[j]
 
 
-@entry
+_DATA = {"codes": integers(2), "direct": integers(1)}
+_DATA |= {name: floats(1) for name in ("numerator", "local_sd")}
+_DATA |= {name: floats(2) for name in ("money", "y", "w", "z_time", "zz", "local_w")}
+_DATA |= {name: floats(3) for name in ("x", "x_before", "z_cell", "local", "local_z")}
+_TYPE = types.NamedTuple([_DATA[name] for name in Data._fields], Data)
+
+
+@entry(_TYPE, floats(3), floats(2), floats(3), floats(2), floats(1), floats(2), floats(3), floats(3), floats(2), floats(3))
 def coefficients(data, shapes, effect, factor, prior_sd, noise, shared_noise, geo_noise, beta, gamma, geo):  # type: ignore[no-untyped-def]
     """Fill ``beta`` (sample, geo, media), ``gamma`` (sample, column) and ``geo`` (sample, local column, geo) of draws.
 

@@ -20,22 +20,29 @@ import numba
 from mmx.mmm import kernel_options
 
 _MODULE = "mmx.mmm.kernel_call"
+_EVALUATION = "from mmx.mmm import evaluate, evaluate_options; evaluate_options.compile_all()"
 
 
 def load() -> Any:
     """Return the module ``mmx.mmm.kernel_call`` with the density compiled."""
     if _MODULE not in sys.modules and not _on_disk() and sys.executable:
-        root = str(Path(__file__).parents[2])
-        path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
-        done = subprocess.run([sys.executable, "-c", f"import {_MODULE}"], check=False, env={**os.environ, "PYTHONPATH": path})
-        if done.returncode:
+        beside = _start(_EVALUATION)  # Needed by the same fit, after sampling.
+        code = _start(f"import {_MODULE}").wait()
+        beside.wait()  # Where it failed, the fit compiles what it needs.
+        if code:
             warnings.warn(
-                f"the kernel could not be compiled in a process of its own (exit code {done.returncode}): it is compiled here, "
+                f"the kernel could not be compiled in a process of its own (exit code {code}): it is compiled here, "
                 "and the same seed may give other draws than with a warm cache",
                 RuntimeWarning,
                 stacklevel=2,
             )
     return import_module(_MODULE)
+
+
+def _start(program: str) -> subprocess.Popen[bytes]:
+    """Start a Python program that finds this copy of the package."""
+    path = os.pathsep.join(p for p in (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")) if p)
+    return subprocess.Popen([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": path})
 
 
 def _on_disk() -> bool:

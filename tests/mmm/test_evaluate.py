@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mmx.jax_setup import jax
-from mmx.mmm import density, evaluate, evaluate_jax
+from mmx.mmm import density, evaluate, evaluate_jax, evaluate_options
 from mmx.mmm.levels import evaluator
 from mmx.mmm.parameters import constrained, parameters_of, scales
 from mmx.response.registry import ADSTOCKS, SATURATIONS
@@ -111,6 +111,18 @@ def test_no_exposure_brings_nothing_and_endless_exposure_everything(drawn: Any) 
     assert (evaluate.levels(structure, params, beta, x, money) == 0).all()
     endless = evaluate.levels(structure, params, beta, x + 1e200, money)
     np.testing.assert_allclose(endless, structure.geos, rtol=1e-6)
+
+
+def test_what_is_called_is_what_was_compiled_ahead(drawn: Any) -> None:
+    """The signatures under which the cache is filled are those of the arrays: another would be compiled inside a fit."""
+    case, params, given = drawn
+    beta, _, _ = evaluate.coefficients(case.structure, case.inputs, params, given)
+    x, money = case.inputs["x"], case.inputs["money_train"]
+    evaluate.levels(case.structure, params, beta, x, money)
+    evaluate.totals(case.structure, params, beta, x, x, money, np.zeros(len(x), dtype=int), np.ones(2))
+    assert len(evaluate_options.ENTRIES) == 3
+    for made, signature in evaluate_options.ENTRIES:
+        assert made.signatures == [signature.args]
 
 
 def test_a_draw_does_not_depend_on_its_company(drawn: Any) -> None:
