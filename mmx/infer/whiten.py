@@ -96,10 +96,10 @@ def whitened(target: Target, affine: Affine) -> Target:
         return value_and_gradient
 
     def native() -> Native:
-        from mmx.infer import whiten_native
+        from mmx.infer import whiten_load
 
         assert target.native is not None
-        return whiten_native.whitened(target.native(), affine.mean, affine.factor, affine.scale)
+        return whiten_load.whitened(target.native(), affine.mean, affine.factor, affine.scale)
 
     return replace(
         target,

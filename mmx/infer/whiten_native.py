@@ -1,4 +1,4 @@
-"""The affine map around a compiled C density: ``z -> q``, density and gradient by the inner function.
+"""The affine map around a compiled C density: ``z -> q``, density and gradient by the inner function. Imported to compile it.
 
 The first coordinates are ``mean + factor z``, the others ``mean + scale z``.
 
@@ -9,19 +9,10 @@ scale) and the number of dense coordinates.
 
 from __future__ import annotations
 
-from typing import Any
-
 import llvmlite.ir as ir
-import numba
 import numpy as np
-import numpy.typing as npt
-from numba import carray, types
+from numba import carray, cfunc, types
 from numba.extending import intrinsic
-
-from mmx.infer.target import Native
-from mmx.jax_setup import cache_folder
-
-Floats = npt.NDArray[np.float64]
 
 _DOUBLES, _WORDS = types.CPointer(types.float64), types.CPointer(types.int64)
 _SIGNATURE = types.int64(types.uint64, _DOUBLES, _DOUBLES, _DOUBLES, _WORDS)
@@ -90,30 +81,5 @@ def _density(dim, position, gradient, density, table):  # type: ignore[no-untype
     return code
 
 
-def _compiled() -> Any:
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(cache_folder() / "numba" / "whiten")
-    try:
-        fast = {"contract", "reassoc", "nsz"}  # Sums may be taken in vectors.
-        return numba.cfunc(_SIGNATURE, cache=True, error_model="numpy", fastmath=fast)(_density)
-    finally:
-        numba.config.CACHE_DIR = before
-
-
-log_density = _compiled()
-
-
-def whitened(inner: Native, mean: Floats, factor: Floats, scale: Floats) -> Native:
-    """Wrap a compiled density.
-
-    Parameters
-    ----------
-    inner : Native
-    mean : array, (dim,)
-    factor : array, (dense, dense)
-        Lower triangular.
-    scale : array, (dim - dense,)
-    """
-    mean, factor, scale = (np.ascontiguousarray(v, dtype=np.float64) for v in (mean, factor, scale))
-    table = [inner.density, inner.table.ctypes.data, mean.ctypes.data, factor.ctypes.data, scale.ctypes.data, len(factor)]
-    return Native(log_density.address, inner.copy, np.array(table, dtype=np.int64), (inner, mean, factor, scale))
+# Sums may be taken in vectors.
+FUNCTIONS = {"log_density": cfunc(_SIGNATURE, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})(_density)}

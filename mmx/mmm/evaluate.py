@@ -9,21 +9,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mmx.data.panel import Floats
-from mmx.mmm.evaluate_baseline import Data
-from mmx.mmm.evaluate_baseline import coefficients as _coefficients
-from mmx.mmm.evaluate_curves import ADSTOCK_CODES, SATURATION_CODES, SHAPES
-from mmx.mmm.evaluate_sums import by_group, by_period
+from mmx.machine import code
+from mmx.mmm.evaluate_data import ADSTOCK_CODES, LAYOUTS, SATURATION_CODES, SHAPES, Data
 from mmx.mmm.structure import Structure
 
 Ints = npt.NDArray[np.int64]
 PARTS = 4  # Blocks of draws per thread: they do not end at the same time.
 FEWEST = 16  # Draws in a block.
+_HERE = Path(__file__).parent
+SOURCE = code.Source(
+    "mmx.mmm.evaluate_call",
+    (*_HERE.glob("evaluate*.py"), _HERE / "kernel_math.py", _HERE / "kernel_options.py", *code.FILES),
+)
 
 
 def supports(structure: Structure) -> bool:
@@ -41,7 +45,7 @@ def levels(
     out = np.empty((len(beta), len(x) - first, structure.media))
 
     def block(rows: slice) -> None:
-        by_period(codes, shapes[rows], beta[rows], by_medium, money, first, out[rows])
+        _call("by_period", codes, shapes[rows], beta[rows], by_medium, money, first, out[rows])
 
     _in_blocks(len(beta), block)
     return out
@@ -64,7 +68,7 @@ def totals(
     out = np.empty((len(beta), len(multipliers), int(groups.max()) + 1, structure.media))
 
     def block(rows: slice) -> None:
-        by_group(codes, shapes[rows], beta[rows], moved, fixed, money, runs, multipliers, out[rows])
+        _call("by_group", codes, shapes[rows], beta[rows], moved, fixed, money, runs, multipliers, out[rows])
 
     _in_blocks(len(beta), block)
     return out
@@ -101,10 +105,16 @@ def coefficients(
 
     def block(rows: slice) -> None:
         own = (shapes[rows], effect[rows], factor[rows], prior_sd[rows], noise[rows], shared_noise[rows], geo_noise[rows])
-        _coefficients(data, *own, beta[rows], gamma[rows], geo[rows])
+        _call("coefficients", data, *own, beta[rows], gamma[rows], geo[rows])
 
     _in_blocks(samples, block)
     return beta, gamma, geo
+
+
+def _call(name: str, *arguments: Any) -> None:
+    """Call a compiled function."""
+    table = code.table_of(arguments, LAYOUTS[name])
+    code.function(code.load(SOURCE)[name])(table.ctypes.data)
 
 
 def _in_blocks(samples: int, block: Callable[[slice], None]) -> None:

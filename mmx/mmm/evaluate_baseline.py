@@ -2,37 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
 from mmx.mmm.evaluate_curves import carry, saturate
-from mmx.mmm.evaluate_options import compiled, entry, floats, integers
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
-
-class Data(NamedTuple):
-    """What all draws share, as contiguous arrays; ``x_before`` has no rows where nothing acts before the training rows."""
-
-    codes: Ints  # (3, media) adstock, window, saturation
-    direct: Ints  # (media,) 1 where the effect is the coefficient
-    numerator: Floats  # (media,)
-    x: Floats  # (media, time, geo)
-    x_before: Floats  # (media, time, geo)
-    money: Floats  # (time, geo) of training rows
-    y: Floats  # (time, geo)
-    w: Floats  # (time, geo)
-    z_cell: Floats  # (time, geo, cell column)
-    z_time: Floats  # (time, column)
-    zz: Floats  # (column, column)
-    local: Floats  # (local column, time, geo)
-    local_z: Floats  # (local column, geo, column)
-    local_w: Floats  # (local column, geo)
-    local_sd: Floats  # (local column,)
+from mmx.mmm.evaluate_options import compiled
 
 
 @compiled
@@ -118,14 +91,7 @@ def _factorise(matrix):  # type: ignore[no-untyped-def]
             row[j] = np.sqrt(total) if i == j else total / done[j]
 
 
-_DATA = {"codes": integers(2), "direct": integers(1)}
-_DATA |= {name: floats(1) for name in ("numerator", "local_sd")}
-_DATA |= {name: floats(2) for name in ("money", "y", "w", "z_time", "zz", "local_w")}
-_DATA |= {name: floats(3) for name in ("x", "x_before", "z_cell", "local", "local_z")}
-_TYPE = types.NamedTuple([_DATA[name] for name in Data._fields], Data)
-
-
-@entry(_TYPE, floats(3), floats(2), floats(3), floats(2), floats(1), floats(2), floats(3), floats(3), floats(2), floats(3))
+@compiled
 def coefficients(data, shapes, effect, factor, prior_sd, noise, shared_noise, geo_noise, beta, gamma, geo):  # type: ignore[no-untyped-def]
     """Fill ``beta`` (sample, geo, media), ``gamma`` (sample, column) and ``geo`` (sample, local column, geo) of draws.
 

@@ -1,6 +1,6 @@
 """Adstock and saturation of one medium, values only, for the compiled evaluation of draws. Equations: ``mmx.response``.
 
-A family is one code, one branch below and its line in the tables of codes.
+A family is one code (``evaluate_data``) and one branch below.
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ from mmx.mmm.evaluate_options import compiled, exactly
 from mmx.mmm.kernel_math import exp as _exp
 from mmx.mmm.kernel_math import log as _log
 
-ADSTOCK_CODES = {"geometric": 0, "delayed": 1, "two_stage": 2}
-SATURATION_CODES = {"hill": 0, "logistic": 1}
-SHAPES = ("alpha", "theta", "half_saturation", "slope", "lam", "stage")  # Columns of the array of shapes.
 exp, log = exactly(_exp.py_func), exactly(_log.py_func)  # Compiled with what calls them, not taken from the cache.
 _NOTHING = 1e-300  # Exposure below this has decayed to nothing.
 

@@ -8,13 +8,12 @@ threads.
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 
 from mmx.mmm.evaluate_curves import carry, saturate, unsaturated
-from mmx.mmm.evaluate_options import compiled, entry, floats, integers
+from mmx.mmm.evaluate_options import compiled
 
 
-@entry(integers(2), floats(3), floats(3), floats(3), floats(2), types.int64, floats(3))
+@compiled
 def by_period(codes, shapes, beta, x, money, first, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (sample, time - first, media) with money summed over geos, from row ``first`` on."""
     samples, media, _ = shapes.shape
@@ -54,7 +53,7 @@ def _weighted(weight, odds, scale):  # type: ignore[no-untyped-def]
     return total
 
 
-@entry(integers(2), floats(3), floats(3), floats(3), floats(3), floats(2), integers(2), floats(1), floats(4))
+@compiled
 def by_group(codes, shapes, beta, x, before, money, runs, multipliers, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (sample, multiplier, group, media) with money of exposure ``before + multiplier * x``.
 

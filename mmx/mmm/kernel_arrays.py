@@ -23,46 +23,90 @@ _LOG_2PI = float(np.log(2 * np.pi))
 class Arrays(NamedTuple):
     """Everything the kernel reads, as contiguous arrays and numbers; ``-1`` marks a parameter that a medium lacks."""
 
-    kind: Ints  # (dim,)
-    first: Floats  # (dim,) location, beta's a, or half-normal scale
-    second: Floats  # (dim,) scale, beta's b
-    norm: Floats  # (dim,) log of the prior's normalising constant
-    adstock: Ints  # (media,)
-    window: Ints  # (media,)
-    saturation: Ints  # (media,)
-    at: Ints  # (media, 7) effect, alpha, theta or stage, first and second shape, geo sd, first geo z
-    special: Ints  # noise, drift sd, drift length, total, first split
-    direct: Ints  # (media,) 1 where the effect is the coefficient
-    numerator: Floats  # (media,)
-    shared: Ints  # media under one total
-    split_sd: float
-    split_basis: Floats  # (shared, shared - 1)
-    x: Floats  # (media, cell); cells in the order time, geo
-    x_before: Floats  # (media, cell)
-    carry_in: int
-    money: Floats  # (cell,) of training rows
-    y: Floats  # (cell,)
-    w: Floats  # (cell,)
-    z_cell: Floats  # (cell column, cell)
-    z_time: Floats  # (time, column)
-    zz: Floats  # (column, column); of one geo those of the drift alone
-    roots: Floats  # (fixed column,) of one geo: the fixed columns' part of the design's products, rotated until it is diagonal
-    cross: Floats  # (fixed column, drift column) of one geo
-    cross_back: Floats  # (drift column, fixed column) the same, transposed
-    local: Floats  # (own column - 1, cell) what geos have own coefficients for beside the intercept
-    own_z: Floats  # (own, column); the geos' own coefficients: all intercepts, then all of the next column
-    own_w: Floats  # (own,)
-    own_sd: Floats  # (own,)
-    prior_sd: Floats
-    frequency: Floats
-    rows_used: float
-    log_weight: float
-    mirror: Floats  # (media, geo) axis of the reflection behind the zero-sum deviations
-    class_first: Ints  # (class,) first of the own coefficients that have the same weight and prior
-    class_size: Floats  # (class,)
-    class_cross: Floats  # (class, column, column) sum of the outer products of own_z
-    work: Floats  # (slot, cell arrays)
-    busy: Ints  # (slot,)
+    kind: Any  # (dim,)
+    first: Any  # (dim,) location, beta's a, or half-normal scale
+    second: Any  # (dim,) scale, beta's b
+    norm: Any  # (dim,) log of the prior's normalising constant
+    adstock: Any  # (media,)
+    window: Any  # (media,)
+    saturation: Any  # (media,)
+    at: Any  # (media, 7) effect, alpha, theta or stage, first and second shape, geo sd, first geo z
+    special: Any  # noise, drift sd, drift length, total, first split
+    direct: Any  # (media,) 1 where the effect is the coefficient
+    numerator: Any  # (media,)
+    shared: Any  # media under one total
+    split_sd: Any
+    split_basis: Any  # (shared, shared - 1)
+    x: Any  # (media, cell); cells in the order time, geo
+    x_before: Any  # (media, cell)
+    carry_in: Any
+    money: Any  # (cell,) of training rows
+    y: Any  # (cell,)
+    w: Any  # (cell,)
+    z_cell: Any  # (cell column, cell)
+    z_time: Any  # (time, column)
+    zz: Any  # (column, column); of one geo those of the drift alone
+    roots: Any  # (fixed column,) of one geo: the fixed columns' part of the design's products, rotated until it is diagonal
+    cross: Any  # (fixed column, drift column) of one geo
+    cross_back: Any  # (drift column, fixed column) the same, transposed
+    local: Any  # (own column - 1, cell) what geos have own coefficients for beside the intercept
+    own_z: Any  # (own, column); the geos' own coefficients: all intercepts, then all of the next column
+    own_w: Any  # (own,)
+    own_sd: Any  # (own,)
+    prior_sd: Any
+    frequency: Any
+    rows_used: Any
+    log_weight: Any
+    mirror: Any  # (media, geo) axis of the reflection behind the zero-sum deviations
+    class_first: Any  # (class,) first of the own coefficients that have the same weight and prior
+    class_size: Any  # (class,)
+    class_cross: Any  # (class, column, column) sum of the outer products of own_z
+    work: Any  # (slot, cell arrays)
+    busy: Any  # (slot,)
+
+
+LAYOUT = Arrays(  # See ``mmx.machine.code.table_of``.
+    kind="i1",
+    first="f1",
+    second="f1",
+    norm="f1",
+    adstock="i1",
+    window="i1",
+    saturation="i1",
+    at="i2",
+    special="i1",
+    direct="i1",
+    numerator="f1",
+    shared="i1",
+    split_sd="f0",
+    split_basis="f2",
+    x="f2",
+    x_before="f2",
+    carry_in="i0",
+    money="f1",
+    y="f1",
+    w="f1",
+    z_cell="f2",
+    z_time="f2",
+    zz="f2",
+    roots="f1",
+    cross="f2",
+    cross_back="f2",
+    local="f2",
+    own_z="f2",
+    own_w="f1",
+    own_sd="f1",
+    prior_sd="f1",
+    frequency="f1",
+    rows_used="f0",
+    log_weight="f0",
+    mirror="f2",
+    class_first="i1",
+    class_size="f1",
+    class_cross="f3",
+    work="f2",
+    busy="i1",
+)
 
 
 def supports(structure: Structure) -> bool:

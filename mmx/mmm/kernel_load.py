@@ -1,52 +1,41 @@
-"""Load the compiled kernel from its cache, compiling it in a process of its own where it is not there yet.
-
-Code that a process has just compiled and the same code loaded from the cache differ in the last digit of the log density, and
-NUTS turns that into other draws. So no process samples with what it compiled itself: the same seed gives the same bytes with a
-cold and a warm cache.
-"""
+"""The compiled kernel for the samplers: its addresses, its table of arrays, and a Python callable."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import warnings
-from importlib import import_module
+import ctypes
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numba
+import numpy as np
+import numpy.typing as npt
 
-from mmx.mmm import kernel_options
+from mmx.infer import whiten_load
+from mmx.infer.target import Native
+from mmx.machine import code
+from mmx.mmm import evaluate
+from mmx.mmm.kernel_arrays import LAYOUT, Arrays
 
-_MODULE = "mmx.mmm.kernel_call"
-_EVALUATION = "from mmx.mmm import evaluate, evaluate_options; evaluate_options.compile_all()"
-
-
-def load() -> Any:
-    """Return the module ``mmx.mmm.kernel_call`` with the density compiled."""
-    if _MODULE not in sys.modules and not _on_disk() and sys.executable:
-        beside = _start(_EVALUATION)  # Needed by the same fit, after sampling.
-        code = _start(f"import {_MODULE}").wait()
-        beside.wait()  # Where it failed, the fit compiles what it needs.
-        if code:
-            warnings.warn(
-                f"the kernel could not be compiled in a process of its own (exit code {code}): it is compiled here, "
-                "and the same seed may give other draws than with a warm cache",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-    return import_module(_MODULE)
+SOURCE = code.Source("mmx.mmm.kernel_call", (*Path(__file__).parent.glob("kernel*.py"), *code.FILES))
 
 
-def _start(program: str) -> subprocess.Popen[bytes]:
-    """Start a Python program that finds this copy of the package."""
-    path = os.pathsep.join(p for p in (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")) if p)
-    return subprocess.Popen([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": path})
+def native(arrays: Arrays) -> Native:
+    """Return the density of these arrays as C functions; the first call compiles all that a fit needs, side by side."""
+    code.prepare((SOURCE, evaluate.SOURCE, whiten_load.SOURCE))
+    addresses = code.load(SOURCE)
+    return Native(addresses["log_density"], addresses["copy"], code.table_of((arrays,), (LAYOUT,)), arrays)
 
 
-def _on_disk() -> bool:
-    """Whether this process would load the code: a copy of the package, or another processor, has a folder of its own."""
-    folder = Path(numba.config.CACHE_DIR)
-    assert kernel_options.OPTIONS  # Imported for the cache folder that it sets.
-    return any(folder.glob("**/kernel_call.log_density*.nbi"))
+def bind(arrays: Arrays) -> Callable[[npt.NDArray[np.float64]], tuple[float, npt.NDArray[np.float64]]]:
+    """Return ``q (dim,) -> (log density, gradient (dim,))`` for Python callers; it runs without Python's lock."""
+    inner, size = native(arrays), arrays.kind.size
+    density = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)(inner.density)
+
+    def call(q: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        position = np.ascontiguousarray(q, dtype=np.float64)
+        if position.shape != (size,):
+            raise ValueError(f"the position has shape {position.shape}; expected ({size},)")
+        gradient, value = np.empty(size), np.empty(1)
+        density(size, position.ctypes.data, gradient.ctypes.data, value.ctypes.data, inner.table.ctypes.data)
+        return float(value[0]), gradient
+
+    return call

@@ -38,14 +38,12 @@ def build(structure: Structure, inputs: dict[str, Any], media: Sequence[str]) ->
     def compiled() -> Callable[[Floats], tuple[float, Floats]]:
         from mmx.mmm import kernel_arrays, kernel_load
 
-        call: Callable[[Floats], tuple[float, Floats]] = kernel_load.load().bind(kernel_arrays.arrays_of(structure, inputs))
-        return call
+        return kernel_load.bind(kernel_arrays.arrays_of(structure, inputs))
 
     def native() -> Native:
         from mmx.mmm import kernel_arrays, kernel_load
 
-        arrays, kernel = kernel_arrays.arrays_of(structure, inputs), kernel_load.load()
-        return Native(kernel.log_density.address, kernel.copy.address, kernel.table_of(arrays), arrays)
+        return kernel_load.native(kernel_arrays.arrays_of(structure, inputs))
 
     has_kernel = _has_kernel(structure)
     return Target(

@@ -24,6 +24,7 @@ HOUSE = (
     ("config",),
     ("schema",),
     ("spec",),
+    ("machine",),
     ("errors", "jax_setup"),
 )
 LEVEL = {room: level for level, rooms in enumerate(HOUSE) for room in rooms}

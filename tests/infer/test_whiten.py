@@ -98,7 +98,7 @@ def standard_normal(dim, position, gradient, density, table):  # type: ignore[no
 @pytest.mark.parametrize(("dim", "dense"), [(1, 1), (3, 3), (4, 4), (7, 7), (9, 9), (9, 5), (6, 0)])
 def test_the_compiled_map_is_the_map(dim: int, dense: int) -> None:
     """For every remainder of the rows that are taken together; the inner function's code comes through."""
-    from mmx.infer import whiten_native
+    from mmx.infer import whiten_load
 
     rng = np.random.default_rng(dim)
     factor, mean, z = np.tril(rng.normal(size=(dense, dense))), rng.normal(size=dim), rng.normal(size=dim)
@@ -106,7 +106,7 @@ def test_the_compiled_map_is_the_map(dim: int, dense: int) -> None:
     jacobian = linalg.block_diag(factor, np.diag(scale)) if 0 < dense < dim else factor if dense else np.diag(scale)
     for code in (0, 3):
         inner = Native(standard_normal.address, 0, np.array([code], dtype=np.int64), None)
-        wrapped = whiten_native.whitened(inner, mean, factor, scale)
+        wrapped = whiten_load.whitened(inner, mean, factor, scale)
         call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)(wrapped.density)
         gradient, value = np.full(dim, np.nan), np.empty(1)
         found = call(dim, z.ctypes.data, gradient.ctypes.data, value.ctypes.data, wrapped.table.ctypes.data)

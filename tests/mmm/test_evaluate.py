@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mmx.jax_setup import jax
-from mmx.mmm import density, evaluate, evaluate_jax, evaluate_options
+from mmx.mmm import density, evaluate, evaluate_jax
 from mmx.mmm.levels import evaluator
 from mmx.mmm.parameters import constrained, parameters_of, scales
 from mmx.response.registry import ADSTOCKS, SATURATIONS
@@ -113,18 +113,6 @@ def test_no_exposure_brings_nothing_and_endless_exposure_everything(drawn: Any) 
     np.testing.assert_allclose(endless, structure.geos, rtol=1e-6)
 
 
-def test_what_is_called_is_what_was_compiled_ahead(drawn: Any) -> None:
-    """The signatures under which the cache is filled are those of the arrays: another would be compiled inside a fit."""
-    case, params, given = drawn
-    beta, _, _ = evaluate.coefficients(case.structure, case.inputs, params, given)
-    x, money = case.inputs["x"], case.inputs["money_train"]
-    evaluate.levels(case.structure, params, beta, x, money)
-    evaluate.totals(case.structure, params, beta, x, x, money, np.zeros(len(x), dtype=int), np.ones(2))
-    assert len(evaluate_options.ENTRIES) == 3
-    for made, signature in evaluate_options.ENTRIES:
-        assert made.signatures == [signature.args]
-
-
 def test_a_draw_does_not_depend_on_its_company(drawn: Any) -> None:
     case, params, given = drawn
     together = evaluate.coefficients(case.structure, case.inputs, params, given)
@@ -158,10 +146,8 @@ def test_a_fit_through_the_kernel_loads_no_jax() -> None:
 
 
 def test_a_cold_and_a_warm_cache_give_the_same_bytes(tmp_path: Path) -> None:
-    """Functions that were not compiled into their callers would differ between the process that compiles and one that loads."""
     program = (
         "import hashlib\nimport numpy as np\nfrom tests.mmm.cases import plain\n"
-        "from mmx.mmm import evaluate_baseline, evaluate_sums\n"
         "from mmx.mmm.levels import levels, totals\nfrom mmx.mmm.parameters import parameters_of\n"
         "case = plain(1)\nq = case.points(50)[None]\n"
         "params, beta, gamma, geo = parameters_of(case.structure, case.inputs, q, seed=1)\n"
@@ -170,9 +156,7 @@ def test_a_cold_and_a_warm_cache_give_the_same_bytes(tmp_path: Path) -> None:
         "for before in (nothing, x):\n"
         "    groups, multipliers = np.zeros(len(x), dtype=int), np.array([0.0, 0.5, 2.0])\n"
         "    found.append(totals(case.structure, params, beta, x, before, money, groups, multipliers))\n"
-        "entries = evaluate_baseline.coefficients, evaluate_sums.by_group, evaluate_sums.by_period\n"
-        "print(hashlib.sha256(b''.join(v.tobytes() for v in found)).hexdigest())\n"
-        "print(sum(len(entry.stats.cache_hits) for entry in entries))"
+        "print(hashlib.sha256(b''.join(v.tobytes() for v in found)).hexdigest())"
     )
     environment = {**os.environ, "MMX_CACHE_DIR": str(tmp_path)}
     root = Path(__file__).parents[2]
@@ -180,6 +164,5 @@ def test_a_cold_and_a_warm_cache_give_the_same_bytes(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root, env=environment)
         for _ in range(2)
     ]
-    (cold, none), (warm, three) = (run.stdout.split() for run in runs)
-    assert (none, three) == ("0", "3")
+    cold, warm = (run.stdout for run in runs)
     assert cold == warm

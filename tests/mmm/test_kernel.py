@@ -2,13 +2,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
-import shutil
-import subprocess
-import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,7 +27,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 def test_the_kernel_is_the_jax_density(case: Case) -> None:
     arrays = kernel_arrays.arrays_of(case.structure, case.inputs)
-    kernel = kernel_load.load().bind(arrays)
+    kernel = kernel_load.bind(arrays)
     for q in case.points(10, seed=3):
         value, gradient = kernel(q)
         expected, slope = case.density(q)
@@ -42,7 +37,7 @@ def test_the_kernel_is_the_jax_density(case: Case) -> None:
 
 def test_the_kernels_gradient_is_the_finite_difference(case: Case) -> None:
     arrays = kernel_arrays.arrays_of(case.structure, case.inputs)
-    kernel = kernel_load.load().bind(arrays)
+    kernel = kernel_load.bind(arrays)
     q = case.points(1, seed=4)[0]
     gradient = kernel(q)[1]
     assert_gradient(gradient, lambda at: kernel(at)[0], q)
@@ -66,7 +61,7 @@ def test_a_family_without_an_entry_goes_through_jax(monkeypatch: pytest.MonkeyPa
 def test_extreme_points_are_finite_or_rejected(case: Case) -> None:
     """Far out the density may overflow to minus infinity or NaN, which a sampler rejects, but it never raises."""
     arrays = kernel_arrays.arrays_of(case.structure, case.inputs)
-    kernel = kernel_load.load().bind(arrays)
+    kernel = kernel_load.bind(arrays)
     for scale in (5.0, 30.0):
         for q in case.points(3, seed=6) * scale:
             value, _ = kernel(q)
@@ -80,7 +75,7 @@ def test_the_c_function_is_the_kernel(case: Case) -> None:
     functions = native()
     call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)(functions.density)
     arrays = kernel_arrays.arrays_of(case.structure, case.inputs)
-    kernel = kernel_load.load().bind(arrays)
+    kernel = kernel_load.bind(arrays)
     for q in case.points(3, seed=5):
         gradient, value = np.empty(q.size), np.empty(1)
         table = functions.table.ctypes.data
@@ -95,7 +90,7 @@ def test_the_c_function_is_the_kernel(case: Case) -> None:
 def test_calls_at_the_same_time_do_not_share_memory(case: Case) -> None:
     """More threads than slots of scratch memory, each at its own point, give what one thread gives."""
     arrays = kernel_arrays.arrays_of(case.structure, case.inputs)
-    kernel = kernel_load.load().bind(arrays)
+    kernel = kernel_load.bind(arrays)
     points = list(case.points(3 * kernel_arrays.SLOTS, seed=8))
     alone = [kernel(q)[0] for q in points]
     with ThreadPoolExecutor(2 * kernel_arrays.SLOTS) as pool:
@@ -108,31 +103,10 @@ def test_a_bound_kernel_keeps_its_memory(case: Case) -> None:
     """The C function reads and writes arrays by address: they must live as long as the callable."""
     arrays = kernel_arrays.arrays_of(case.structure, case.inputs)
     scratch = weakref.ref(arrays.work)
-    call = kernel_load.load().bind(arrays)
+    call = kernel_load.bind(arrays)
     del arrays
     gc.collect()
     assert scratch() is not None
     del call
     gc.collect()
     assert scratch() is None
-
-
-def test_the_cache_of_a_copy_of_the_package_is_not_taken_for_its_own(tmp_path: Path) -> None:
-    """It would not be loaded, and the process that found it would sample with code that it compiled itself."""
-    package = Path(kernel_load.__file__).parents[1]
-    shutil.copytree(package, tmp_path / "copy" / "mmx", ignore=shutil.ignore_patterns("__pycache__"))
-    ask = "import numba; from mmx.mmm import kernel_load; print(numba.config.CACHE_DIR); print(kernel_load._on_disk())"
-
-    def answer(root: Path) -> list[str]:
-        env = {**os.environ, "PYTHONPATH": str(root), "MMX_CACHE_DIR": str(tmp_path / "cache")}
-        done = subprocess.run([sys.executable, "-c", ask], env=env, cwd=root, check=True, capture_output=True, text=True)
-        return done.stdout.split()
-
-    folder, before = answer(package.parent)
-    assert before == "False"
-    place = Path(folder) / "mmm_1"
-    place.mkdir(parents=True)
-    (place / "kernel_call.log_density-1.py.nbi").touch()
-    assert answer(package.parent) == [folder, "True"]
-    other, found = answer(tmp_path / "copy")
-    assert found == "False" and Path(other).parent == Path(folder).parent

@@ -1,0 +1,1 @@
+"""Compiled functions: object code on disk, and what makes it."""

@@ -1,0 +1,53 @@
+"""What the compiled evaluation of draws is called with: the families' codes, the arrays and their layouts."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+ADSTOCK_CODES = {"geometric": 0, "delayed": 1, "two_stage": 2}
+SATURATION_CODES = {"hill": 0, "logistic": 1}
+SHAPES = ("alpha", "theta", "half_saturation", "slope", "lam", "stage")  # Columns of the array of shapes.
+
+
+class Data(NamedTuple):
+    """What all draws share, as contiguous arrays; ``x_before`` has no rows where nothing acts before the training rows."""
+
+    codes: Any  # (3, media) adstock, window, saturation
+    direct: Any  # (media,) 1 where the effect is the coefficient
+    numerator: Any  # (media,)
+    x: Any  # (media, time, geo)
+    x_before: Any  # (media, time, geo)
+    money: Any  # (time, geo) of training rows
+    y: Any  # (time, geo)
+    w: Any  # (time, geo)
+    z_cell: Any  # (time, geo, cell column)
+    z_time: Any  # (time, column)
+    zz: Any  # (column, column)
+    local: Any  # (local column, time, geo)
+    local_z: Any  # (local column, geo, column)
+    local_w: Any  # (local column, geo)
+    local_sd: Any  # (local column,)
+
+
+_DATA = Data(
+    codes="i2",
+    direct="i1",
+    numerator="f1",
+    x="f3",
+    x_before="f3",
+    money="f2",
+    y="f2",
+    w="f2",
+    z_cell="f3",
+    z_time="f2",
+    zz="f2",
+    local="f3",
+    local_z="f3",
+    local_w="f2",
+    local_sd="f1",
+)
+LAYOUTS: dict[str, tuple[Any, ...]] = {  # Arguments of each function: see ``mmx.machine.code.table_of``.
+    "by_period": ("i2", "f3", "f3", "f3", "f2", "i0", "f3"),
+    "by_group": ("i2", "f3", "f3", "f3", "f3", "f2", "i2", "f1", "f4"),
+    "coefficients": (_DATA, "f3", "f2", "f3", "f2", "f1", "f2", "f3", "f3", "f2", "f3"),
+}
