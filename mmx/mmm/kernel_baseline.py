@@ -101,18 +101,25 @@ def factorise(matrix, both, first):  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
+def weigh(residual, precision, a, weighted):  # type: ignore[no-untyped-def]
+    """Fill the weighted residual (cell,); return its sum of squares."""
+    square = 0.0
+    for i in range(residual.size):
+        weighted[i] = a.w[i] * residual[i] * precision
+    for i in range(residual.size):
+        square += weighted[i] * residual[i]
+    return square
+
+
+@njit(**OPTIONS)
 def collapsed(residual, geos, sd, noise, a, cotangent):  # type: ignore[no-untyped-def]
-    """Log marginal density of the residual (cell,) and its gradients.
+    """Log marginal density of the residual (cell,) of several geos and its gradients; of one: ``kernel_national``.
 
     Fills the gradient by prediction (cell,); returns the value and the gradients by prior scales (column,) and noise.
     """
     n = sd.size
     precision = 1.0 / noise**2
-    square = 0.0
-    for i in range(residual.size):
-        cotangent[i] = a.w[i] * residual[i] * precision
-    for i in range(residual.size):
-        square += cotangent[i] * residual[i]
+    square = weigh(residual, precision, a, cotangent)
     matrix, wide = np.empty((n, n)), n + (-n) % 8
     both, by_prior = np.empty((n, 2 * wide)), np.empty(n)
     for i in range(n):
@@ -124,9 +131,7 @@ def collapsed(residual, geos, sd, noise, a, cotangent):  # type: ignore[no-untyp
         row[i] += by_prior[i]
     rhs = project(cotangent, geos, a.z_cell, a.z_time)
     geo_precision, geo_rhs = np.ones(a.own_w.size), np.zeros(a.own_w.size)
-    log_det = 0.0
-    if geos > 1:
-        square, log_det = _geos_out(cotangent, precision, a, geo_precision, geo_rhs, matrix, rhs, square)
+    square, log_det = _geos_out(cotangent, precision, a, geo_precision, geo_rhs, matrix, rhs, square)
     factorise(matrix, both, wide)
     inverse = both[:, wide:]
     mean, variance = np.zeros(wide), np.zeros(wide)
@@ -151,8 +156,7 @@ def collapsed(residual, geos, sd, noise, a, cotangent):  # type: ignore[no-untyp
         coefficients -= variance[j] * by_prior[j]
         by_sd[j] = ((mean[j] * mean[j] + variance[j]) * by_prior[j] - 1.0) / sd[j]
     geo_mean = np.zeros(a.own_w.size)
-    if geos > 1:
-        coefficients += _geos_back(precision, a, geo_precision, geo_rhs, inverse, mean, geo_mean)
+    coefficients += _geos_back(precision, a, geo_precision, geo_rhs, inverse, mean, geo_mean)
     fitted = errors(residual, geos, precision, mean[:n], geo_mean, a, cotangent)
     by_noise = (fitted + coefficients - a.rows_used) / noise
     return -0.5 * (square + log_det), by_sd, by_noise

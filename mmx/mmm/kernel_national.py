@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mmx.mmm.kernel_baseline import errors, factorise, project
+from mmx.mmm.kernel_baseline import errors, factorise, project, weigh
 from mmx.mmm.kernel_math import log
 from mmx.mmm.kernel_options import OPTIONS
 
@@ -46,11 +46,7 @@ def collapsed_national(residual, sd, noise, a, cotangent):  # type: ignore[no-un
     """
     fixed, drift = a.cross.shape
     precision = 1.0 / noise**2
-    square = 0.0
-    for i in range(residual.size):
-        cotangent[i] = a.w[i] * residual[i] * precision
-    for i in range(residual.size):
-        square += cotangent[i] * residual[i]
+    square = weigh(residual, precision, a, cotangent)
     rhs = project(cotangent, 1, a.z_cell, a.z_time)
     shrink, root, scaled = np.empty(fixed), np.empty(fixed), np.empty((fixed, drift))
     log_det, product = 0.0, 1.0
