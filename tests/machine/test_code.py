@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -14,8 +15,9 @@ import numpy as np
 import pytest
 
 import mmx
+from mmx.infer import whiten_load
 from mmx.machine import code
-from mmx.mmm import kernel_load
+from mmx.mmm import evaluate, kernel_load
 
 PACKAGE = Path(mmx.__file__).parent
 MODULE = """
@@ -114,7 +116,20 @@ def test_two_processes_at_once_leave_one_whole_folder(source: code.Source) -> No
     assert {path.name for path in source.folder.iterdir()} == {"weighted.o", "symbols.json"}
 
 
-def test_every_file_behind_the_kernel_counts() -> None:
-    """Code is looked for under the text of these files: of one that is missing here a change would find the old code."""
-    names = {path.name for path in kernel_load.SOURCE.files}
-    assert {path.name for path in (PACKAGE / "mmm").glob("kernel*.py")} | {"code.py", "entry.py"} <= names
+@pytest.mark.parametrize("source", [kernel_load.SOURCE, evaluate.SOURCE, whiten_load.SOURCE], ids=lambda source: source.module)
+def test_every_file_behind_compiled_code_counts(source: code.Source) -> None:
+    """Code is looked for under the text of these files: of one that is missing here a change would find the old code.
+
+    Every import of our own is followed from the compiling module on, except those used for types or the place of the cache.
+    """
+    behind: set[Path] = set()
+    waiting = [source.module]
+    while waiting:
+        path = PACKAGE.parent.joinpath(*waiting.pop().split(".")).with_suffix(".py")
+        if path in behind:
+            continue
+        behind.add(path)
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        names = {str(node.module) for node in body if isinstance(node, ast.ImportFrom)}
+        waiting += [name for name in names - {"mmx.mmm.structure", "mmx.jax_setup"} if name.startswith("mmx.")]
+    assert behind <= set(source.files)
