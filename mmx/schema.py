@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from mmx.spec import (
+    MONEY_KINDS,
     Adstock,
     EffectPrior,
     Frozen,
@@ -19,11 +20,15 @@ from mmx.spec import (
     MediaSpec,
     ModelSettings,
     Positive,
+    Prior,
     SamplerSettings,
     Saturation,
+    Shape,
+    ShapePriors,
     Share,
     Spec,
     TargetKind,
+    check_shape,
 )
 
 
@@ -40,30 +45,39 @@ class Window(Frozen):
         return self
 
 
-class ChannelSettings(Frozen):
+class MediaSettings(Frozen):
+    """What a medium overrides of the model."""
+
+    adstock: Adstock | None = None
+    adstock_window: Annotated[int, Field(ge=2, le=104)] | None = None
+    adstock_first: bool | None = None
+    saturation: Saturation | None = None
+    shapes: dict[Shape, Prior] = {}
+    priors: EffectPrior | None = None
+
+    @model_validator(mode="after")
+    def _shapes(self) -> Self:
+        for name, prior in self.shapes.items():
+            check_shape(name, prior)
+        return self
+
+
+class ChannelSettings(MediaSettings):
     """One paid channel: its columns, and what it overrides of the model."""
 
     spend: str
     exposure: str | None = None
-    adstock: Adstock | None = None
-    adstock_window: Annotated[int, Field(ge=2, le=104)] | None = None
-    saturation: Saturation | None = None
-    priors: EffectPrior | None = None
 
 
-class OrganicSettings(Frozen):
+class OrganicSettings(MediaSettings):
     """One organic medium: exposure without spend."""
 
     exposure: str
-    adstock: Adstock | None = None
-    adstock_window: Annotated[int, Field(ge=2, le=104)] | None = None
-    saturation: Saturation | None = None
-    priors: EffectPrior | None = None
 
     @model_validator(mode="after")
     def _no_roas(self) -> Self:
-        if self.priors is not None and self.priors.kind == "roas":
-            raise ValueError("an organic medium has no spend, hence no roas; use contribution or coefficient")
+        if self.priors is not None and self.priors.kind in MONEY_KINDS:
+            raise ValueError(f"an organic medium has no spend, hence no {self.priors.kind}; use contribution or coefficient")
         return self
 
 
@@ -190,7 +204,9 @@ def _media_spec(settings: ChannelSettings | OrganicSettings, model: ModelSetting
     return MediaSpec(
         adstock=settings.adstock or model.adstock,
         adstock_window=settings.adstock_window or model.adstock_window,
+        adstock_first=model.adstock_first if settings.adstock_first is None else settings.adstock_first,
         saturation=settings.saturation or model.saturation,
+        shapes=ShapePriors(**{**dict(model.shapes), **settings.shapes}),
         priors=settings.priors or priors,
         own_prior=settings.priors is not None,
     )
@@ -213,12 +229,12 @@ class Config(Frozen):
     @model_validator(mode="after")
     def _roas_needs_money(self) -> Self:
         if self.data.target_kind == "index":
-            asks = [f"channel {k}" for k, c in self.data.channels.items() if c.priors and c.priors.kind == "roas"]
-            if self.model.priors.kind == "roas":
+            asks = [f"channel {k}" for k, c in self.data.channels.items() if c.priors and c.priors.kind in MONEY_KINDS]
+            if self.model.priors.kind in MONEY_KINDS:
                 asks.insert(0, "model.priors")
             if asks:
                 raise ValueError(
-                    f"target_kind: index has no money value, so a prior of kind roas ({', '.join(asks)}) means nothing; "
+                    f"target_kind: index has no money value, so a prior of kind roas or mroas ({', '.join(asks)}) means nothing; "
                     "use kind: contribution (share of the KPI that all channels bring) or coefficient"
                 )
         return self

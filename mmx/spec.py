@@ -8,12 +8,39 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Adstock = Literal["geometric", "two_stage", "delayed"]
-Saturation = Literal["hill", "logistic"]
+Adstock = Literal["none", "geometric", "half_life", "two_stage", "delayed", "weibull_pdf", "weibull_cdf", "binomial"]
+Saturation = Literal["none", "hill", "logistic", "exponential", "michaelis_menten", "root", "log", "tanh"]
 TargetKind = Literal["money", "count", "index"]
-EffectKind = Literal["roas", "contribution", "coefficient", "total"]
+EffectKind = Literal["roas", "mroas", "contribution", "coefficient", "total"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+Shape = Literal[
+    "alpha",
+    "half_life",
+    "theta",
+    "stage",
+    "weibull_shape",
+    "weibull_scale",
+    "half_saturation",
+    "slope",
+    "lam",
+    "exponent",
+]
+SHAPES: dict[Shape, str] = {  # Shape parameters of all families, and the family of their priors.
+    "alpha": "beta",
+    "half_life": "lognormal",
+    "theta": "beta",
+    "stage": "beta",
+    "weibull_shape": "lognormal",
+    "weibull_scale": "lognormal",
+    "half_saturation": "lognormal",
+    "slope": "lognormal",
+    "lam": "lognormal",
+    "exponent": "beta",
+}
+
+
+MONEY_KINDS = ("roas", "mroas")  # Meanings of an effect that need spend and a KPI worth money.
 
 
 class Frozen(BaseModel):
@@ -79,38 +106,53 @@ class Prior(Frozen):
 class EffectPrior(Prior):
     """The prior on what a channel does.
 
-    ``kind`` says on what: its ``roas`` over the training window, its ``contribution`` (share of the KPI) or its
-    ``coefficient`` (effect at full saturation, in units of the mean KPI). At model level ``contribution`` is the share
+    ``kind`` says on what: its ``roas`` over the training window, its ``mroas`` there (of 1 % more in every cell), its
+    ``contribution`` (share of the KPI) or its ``coefficient`` (effect of one unit of the saturation curve, which is full
+    saturation where the curve ends, in units of the mean KPI). At model level ``contribution`` is the share
     of all channels together.
     """
 
-    kind: Literal["roas", "contribution", "coefficient"]
+    kind: Literal["roas", "mroas", "contribution", "coefficient"]
     family: Literal["lognormal", "normal"]
+
+
+def check_shape(name: Shape, prior: Prior) -> None:
+    """Refuse a prior of another family than the shape parameter takes.
+
+    Raises
+    ------
+    ValueError
+    """
+    where = {"beta": "lies between 0 and 1", "lognormal": "is positive"}[SHAPES[name]]
+    if prior.family != SHAPES[name]:
+        raise ValueError(f"{name} {where} and takes a {SHAPES[name]} prior, not {prior.family}")
 
 
 class ShapePriors(Frozen):
     """Priors on the response curve of a channel; a channel uses those that its families have.
 
-    ``alpha``: retention per period. ``theta``: peak delay as a share of the adstock window. ``stage``: retention of
-    the second of two stages over that of the first. ``half_saturation`` and
-    ``slope``: Hill, the first in multiples of the channel's mean active exposure. ``lam``: logistic rate, per the same.
+    ``alpha``: retention per period, and how long a binomial adstock stays. ``half_life``: of the effect, in periods.
+    ``theta``: peak delay as a share of the adstock window. ``stage``: retention of the second of two stages over that of the first. ``weibull_shape``, ``weibull_scale``: of the
+    Weibull adstocks, the second in periods. ``half_saturation``: of Hill and Michaelis-Menten, in multiples of the channel's mean
+    active exposure. ``slope``: of Hill. ``lam``: rate of the logistic, exponential, log and tanh curves, per mean active
+    exposure. ``exponent``: of the root.
     """
 
     alpha: Prior
+    half_life: Prior
     theta: Prior
     stage: Prior
+    weibull_shape: Prior
+    weibull_scale: Prior
     half_saturation: Prior
     slope: Prior
     lam: Prior
+    exponent: Prior
 
     @model_validator(mode="after")
     def _families(self) -> Self:
-        for name in ("alpha", "theta", "stage"):
-            if getattr(self, name).family != "beta":
-                raise ValueError(f"{name} lies between 0 and 1 and takes a beta prior, not {getattr(self, name).family}")
-        for name in ("half_saturation", "slope", "lam"):
-            if getattr(self, name).family != "lognormal":
-                raise ValueError(f"{name} is positive and takes a lognormal prior, not {getattr(self, name).family}")
+        for name in SHAPES:
+            check_shape(name, getattr(self, name))
         return self
 
 
@@ -157,6 +199,7 @@ class ModelSettings(Frozen):
 
     adstock: Adstock
     adstock_window: Annotated[int, Field(ge=2, le=104)]
+    adstock_first: bool
     saturation: Saturation
     likelihood: Literal["normal"]
     trend: Literal["none", "linear"]
@@ -171,8 +214,10 @@ class ModelSettings(Frozen):
 
     @model_validator(mode="after")
     def _organic(self) -> Self:
-        if self.organic_priors.kind == "roas":
-            raise ValueError("organic_priors.kind cannot be roas: organic media have no spend; use contribution or coefficient")
+        if (kind := self.organic_priors.kind) in MONEY_KINDS:
+            raise ValueError(
+                f"organic_priors.kind cannot be {kind}: organic media have no spend; use contribution or coefficient"
+            )
         if self.priors.kind == "contribution" and self.priors.family != "lognormal":
             raise ValueError("priors of kind contribution are on the share of all channels together and take family: lognormal")
         if self.silent_prior.family not in ("lognormal", "normal"):
@@ -212,7 +257,9 @@ class MediaSpec(Frozen):
 
     adstock: Adstock
     adstock_window: int
+    adstock_first: bool
     saturation: Saturation
+    shapes: ShapePriors
     priors: EffectPrior
     own_prior: bool
 
@@ -237,9 +284,9 @@ class Constants(Frozen):
     media_scale : tuple of float, (media,)
         Mean active exposure per head of each medium: paid channels, then organic.
     kind : tuple of str, (media,)
-        What the effect parameter of each medium means: ``roas``, ``contribution``, ``coefficient`` or ``total``.
+        What the effect parameter of each medium means: ``roas``, ``mroas``, ``contribution``, ``coefficient`` or ``total``.
     numerator : tuple of float, (media,)
-        KPI money per unit of the effect parameter: spend for ``roas``, total KPI money for ``contribution``.
+        KPI money per unit of the effect parameter: spend for ``roas`` and ``mroas``, total KPI money for ``contribution``.
     column_mean, column_sd : tuple of float
         Standardisation of treatments, then controls. A treatment is measured from its minimum (``column_mean``).
     drift_terms : int

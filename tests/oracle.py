@@ -20,11 +20,17 @@ from mmx.spec import Spec
 
 SHAPES = {
     "geometric": ("alpha",),
+    "half_life": ("half_life",),
     "two_stage": ("alpha", "stage"),
     "delayed": ("alpha", "theta"),
+    "weibull_pdf": ("weibull_shape", "weibull_scale"),
+    "weibull_cdf": ("weibull_shape", "weibull_scale"),
+    "binomial": ("alpha",),
     "hill": ("half_saturation", "slope"),
-    "logistic": ("lam",),
-}
+    "michaelis_menten": ("half_saturation",),
+    "root": ("exponent",),
+    "none": (),
+} | dict.fromkeys(("logistic", "exponential", "log", "tanh"), ("lam",))
 
 
 def distribution(prior: Any) -> Any:
@@ -40,25 +46,49 @@ def distribution(prior: Any) -> Any:
     return stats.lognorm(np.log(prior.q90 / prior.median) / z90, scale=prior.median)
 
 
-def carried(x: np.ndarray, adstock: str, window: int, alpha: float, theta: float = 0.0, stage: float = 0.0) -> np.ndarray:
-    """Adstock of one series, lag by lag."""
-    lags = np.arange(window if adstock == "delayed" else len(x))
+def lag_weights(adstock: str, count: int, window: int, own: dict[str, float]) -> np.ndarray:
+    """Weights of the first ``count`` lags of a family without an end, or of its window."""
+    lags = np.arange(count)
+    if adstock == "none":
+        return (lags == 0).astype(float)
     if adstock == "geometric":
-        weight = (1 - alpha) * alpha**lags
-    elif adstock == "two_stage":
-        second = alpha * stage
-        weight = np.convolve((1 - alpha) * alpha**lags, (1 - second) * second**lags)[: len(x)]
+        return (1 - own["alpha"]) * own["alpha"] ** lags
+    if adstock == "half_life":
+        return (1 - 0.5 ** (1 / own["half_life"])) * 0.5 ** (lags / own["half_life"])
+    if adstock == "two_stage":
+        second = own["alpha"] * own["stage"]
+        return np.convolve((1 - own["alpha"]) * own["alpha"] ** lags, (1 - second) * second**lags)[:count]
+    lags = np.arange(window)
+    if adstock == "delayed":
+        weight = own["alpha"] ** ((lags - own["theta"] * (window - 1)) ** 2)
+    elif adstock == "binomial":
+        weight = (1 - lags / window) ** (1 / own["alpha"] - 1)
     else:
-        weight = alpha ** ((lags - theta * (window - 1)) ** 2)
-        weight = weight / weight.sum()
-    return np.array([sum(weight[k] * x[t - k] for k in lags if k <= t) for t in range(len(x))])
+        weibull = stats.weibull_min(own["weibull_shape"], scale=own["weibull_scale"])
+        weight = weibull.pdf(lags + 1) if adstock == "weibull_pdf" else np.cumprod(np.append(1.0, weibull.sf(lags[1:])))
+    return weight / weight.sum()
 
 
-def saturation(u: np.ndarray, family: str, *, half_saturation: float = 1.0, slope: float = 1.0, lam: float = 1.0) -> np.ndarray:
+def carried(x: np.ndarray, adstock: str, window: int, **own: float) -> np.ndarray:
+    """Adstock of one series, lag by lag."""
+    weight = lag_weights(adstock, len(x), window, own)
+    return np.array([sum(w * x[t - k] for k, w in enumerate(weight) if k <= t) for t in range(len(x))])
+
+
+def saturation(u: np.ndarray, family: str, **own: float) -> np.ndarray:
     """Saturation of one series."""
     if family == "hill":
-        return u**slope / (u**slope + half_saturation**slope)
-    return (1 - np.exp(-lam * u)) / (1 + np.exp(-lam * u))
+        return u ** own["slope"] / (u ** own["slope"] + own["half_saturation"] ** own["slope"])
+    if family == "logistic":
+        return (1 - np.exp(-own["lam"] * u)) / (1 + np.exp(-own["lam"] * u))
+    return {
+        "none": lambda: u,
+        "exponential": lambda: 1 - np.exp(-own["lam"] * u),
+        "michaelis_menten": lambda: u / (u + own["half_saturation"]),
+        "root": lambda: u ** own["exponent"],
+        "log": lambda: np.log(1 + own["lam"] * u),
+        "tanh": lambda: np.tanh(own["lam"] * u),
+    }[family]()
 
 
 def saturated(spec: Spec, values: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -72,8 +102,15 @@ def saturated(spec: Spec, values: dict[str, np.ndarray], x: np.ndarray) -> np.nd
         own = {name: left[name].pop(0) for family in (medium.adstock, medium.saturation) for name in SHAPES[family]}
         carry = {name: own.pop(name) for name in SHAPES[medium.adstock]}
         for g in range(x.shape[1]):
-            u = carried(x[:, g, m], medium.adstock, medium.adstock_window, **carry)
-            out[:, g, m] = saturation(u, medium.saturation, **own)
+            series = x[:, g, m]
+            if medium.adstock_first:
+                out[:, g, m] = saturation(
+                    carried(series, medium.adstock, medium.adstock_window, **carry), medium.saturation, **own
+                )
+            else:
+                out[:, g, m] = carried(
+                    saturation(series, medium.saturation, **own), medium.adstock, medium.adstock_window, **carry
+                )
     return out
 
 
@@ -163,14 +200,17 @@ class Oracle:
             for m in range(media):
                 factors[:, m] = np.exp(values["geo_sd"][m] * (self.geo_basis[m] @ z[m]))
         zeroed = np.where(self.train[:, None, None], 0.0, x)
-        acting = saturated(self.spec, values, x) - saturated(self.spec, values, zeroed)
+        actual = saturated(self.spec, values, x)
+        acting = actual - saturated(self.spec, values, zeroed)
+        more = saturated(self.spec, values, np.where(self.train[:, None, None], 1.01 * x, x)) - actual
         worth = np.where(self.train[:, None], money(self.spec, self.panel), 0.0)
         spend = self.panel.array("spend")[:, self.train].sum(axis=(0, 1))
         kpi = (self.panel.array("kpi") * self.panel.array("unit_value"))[:, self.train].sum()
         beta = np.zeros(media)
         for m, (kind, effect) in enumerate(zip(constants.kind, self.effects(values), strict=True)):
-            per_unit = sum((acting[:, g, m] * worth[:, g] * factors[g, m]).sum() for g in range(geos))
-            goal = {"roas": effect * spend[m] if kind == "roas" else 0.0, "coefficient": 0.0}.get(kind, effect * kpi)
+            counted = more / 0.01 if kind == "mroas" else acting
+            per_unit = sum((counted[:, g, m] * worth[:, g] * factors[g, m]).sum() for g in range(geos))
+            goal = effect * (spend[m] if kind in ("roas", "mroas") else kpi)
             beta[m] = effect if kind == "coefficient" else goal / per_unit
         return beta * factors
 

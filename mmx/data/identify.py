@@ -14,10 +14,9 @@ from mmx.data.dates import Grid
 from mmx.data.events import event_columns, event_levels
 from mmx.data.prior_share import implied_shares
 from mmx.data.rows import Rows, refuse_spellings
+from mmx.response.registry import ADSTOCKS, SATURATIONS
 from mmx.schema import EventColumn
 from mmx.spec import MediaSpec, Seasonality
-
-SHAPES = {"geometric": 1, "two_stage": 2, "delayed": 2, "hill": 2, "logistic": 1}
 
 
 def check_identified(rows: Rows, grid: Grid | None, config: Config, dropped: Collection[str], findings: Findings) -> None:
@@ -117,7 +116,7 @@ def parameter_count(config: Config, events: int, dropped: Collection[str] = ()) 
     """
     spec = config.spec
     media: list[MediaSpec] = [m for k, m in [*spec.channels.items(), *spec.organic.items()] if k not in dropped]
-    shapes = sum(1 + SHAPES[m.adstock] + SHAPES[m.saturation] for m in media)
+    shapes = sum(1 + len(ADSTOCKS[m.adstock].parameters) + len(SATURATIONS[m.saturation].parameters) for m in media)
     temporal = 1 + (spec.model.trend == "linear") + _pairs(spec.model.seasonality)
     return shapes + temporal + len(config.data.treatments) + len(config.data.controls) + events, temporal
 

@@ -56,18 +56,25 @@ def log_prior(structure: Structure, q: jax.Array, inputs: Inputs) -> jax.Array:
 
 def saturated(structure: Structure, params: Params, x: jax.Array) -> jax.Array:
     """Adstocked and saturated exposure, (time, geo, media), without the coefficients."""
-    u = _by_family(structure.adstock, x, lambda key, part, media: _carry(structure, params, key, part, media))
-    return _by_family(structure.saturation, u, lambda key, part, media: _saturate(structure, params, key, part, media))
 
+    def carry(x: jax.Array, media: list[int]) -> jax.Array:
+        def apply(x: jax.Array, media: list[int]) -> jax.Array:
+            family, window = structure.adstock[media[0]]
+            return ADSTOCKS[family].apply(x, _pick(structure, params, ADSTOCKS[family].parameters, media), window)
 
-def _carry(structure: Structure, params: Params, key: tuple[str, int], x: jax.Array, media: list[int]) -> jax.Array:
-    family = ADSTOCKS[key[0]]
-    return family.apply(x, _pick(structure, params, family.parameters, media), key[1])
+        return _by_family(structure.adstock, x, media, apply)
 
+    def saturate(u: jax.Array, media: list[int]) -> jax.Array:
+        def apply(u: jax.Array, media: list[int]) -> jax.Array:
+            family = SATURATIONS[structure.saturation[media[0]]]
+            return family.apply(u, _pick(structure, params, family.parameters, media))
 
-def _saturate(structure: Structure, params: Params, key: str, u: jax.Array, media: list[int]) -> jax.Array:
-    family = SATURATIONS[key]
-    return family.apply(u, _pick(structure, params, family.parameters, media))
+        return _by_family(structure.saturation, u, media, apply)
+
+    def both(x: jax.Array, media: list[int]) -> jax.Array:
+        return saturate(carry(x, media), media) if structure.adstock_first[media[0]] else carry(saturate(x, media), media)
+
+    return _by_family(structure.adstock_first, x, list(range(structure.media)), both)
 
 
 def _pick(structure: Structure, params: Params, names: tuple[str, ...], media: list[int]) -> Params:
@@ -76,15 +83,17 @@ def _pick(structure: Structure, params: Params, names: tuple[str, ...], media: l
     return {name: params[name][np.array([blocks[name].index(m) for m in media])] for name in names}
 
 
-def _by_family(keys: tuple[Any, ...], x: jax.Array, apply: Callable[[Any, jax.Array, list[int]], jax.Array]) -> jax.Array:
-    """Apply each family to its media and put the results back in order."""
+def _by_family(
+    keys: tuple[Any, ...], x: jax.Array, media: list[int], apply: Callable[[jax.Array, list[int]], jax.Array]
+) -> jax.Array:
+    """Apply a function to the media (the last axis of ``x``) of each key, and put the results back in order."""
     groups: dict[Any, list[int]] = {}
-    for m, key in enumerate(keys):
-        groups.setdefault(key, []).append(m)
+    for place, m in enumerate(media):
+        groups.setdefault(keys[m], []).append(place)
     if len(groups) == 1:
-        return apply(keys[0], x, list(range(len(keys))))
-    parts = [apply(key, x[..., np.array(media)], media) for key, media in groups.items()]
-    order = np.argsort(np.concatenate([np.array(media) for media in groups.values()]))
+        return apply(x, media)
+    parts = [apply(x[..., np.array(places)], [media[place] for place in places]) for places in groups.values()]
+    order = np.argsort(np.concatenate([np.array(places) for places in groups.values()]))
     return jnp.concatenate(parts, axis=-1)[..., order]
 
 
@@ -108,7 +117,7 @@ def coefficients(structure: Structure, params: Params, factors: jax.Array, actin
     structure, params, inputs
     factors : array, (geo, media)
     acting : array, (time, geo, media)
-        Saturated exposure minus its value with zero exposure in the training rows.
+        Saturated exposure that the effect is counted from.
 
     Returns
     -------
@@ -140,7 +149,12 @@ def effects(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
 def media_effect(structure: Structure, params: Params, inputs: Inputs) -> tuple[jax.Array, jax.Array]:
     """Effect of all media on the scaled KPI, (time, geo), and the coefficients per geo, (geo, media)."""
     actual = saturated(structure, params, inputs["x"])
-    acting = jax.lax.cond(inputs["carry_in"], lambda: actual - saturated(structure, params, inputs["x_before"]), lambda: actual)
+    first, second = inputs["counted"].T
+
+    def both() -> jax.Array:
+        return first * actual + second * saturated(structure, params, inputs["x_other"])
+
+    acting = jax.lax.cond(inputs["other"], both, lambda: actual)
     factors = geo_factors(structure, params, inputs)
     beta = coefficients(structure, params, factors, acting, inputs) * factors
     return jnp.einsum("tgm,gm->tg", actual, beta), beta

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmx.mmm.evaluate_curves import carry, saturate
+from mmx.mmm.evaluate_curves import level
 from mmx.mmm.evaluate_options import compiled
 
 
@@ -12,24 +12,22 @@ from mmx.mmm.evaluate_options import compiled
 def _media(data, shapes, effect, factor, residual, beta, u, h):  # type: ignore[no-untyped-def]
     """Fill one draw's coefficients ``beta`` (geo, media) and take all media off the KPI in ``residual`` (time, geo)."""
     media, times, geos = data.x.shape
-    u_flat, h_flat, acted = u.reshape(-1), h.reshape(-1), np.empty(geos)
+    acted = np.empty(geos)
     for m in range(media):
         unit = 1.0
         if not data.direct[m]:
             acted[:] = 0.0
-            if data.x_before.shape[1] > 0:
-                carry(data.codes[0, m], data.codes[1, m], shapes[m], data.x_before[m], u)
-                saturate(data.codes[2, m], shapes[m], u_flat, h_flat)
+            if data.counted[m, 1] != 0.0:
+                level(data.codes[:, m], shapes[m], data.x_other[m], u, h)
                 for t in range(times):
                     for g in range(geos):
-                        acted[g] -= data.money[t, g] * h[t, g]
-        carry(data.codes[0, m], data.codes[1, m], shapes[m], data.x[m], u)
-        saturate(data.codes[2, m], shapes[m], u_flat, h_flat)
+                        acted[g] += data.counted[m, 1] * data.money[t, g] * h[t, g]
+        level(data.codes[:, m], shapes[m], data.x[m], u, h)
         if not data.direct[m]:
             per_unit = 0.0
             for t in range(times):
                 for g in range(geos):
-                    acted[g] += data.money[t, g] * h[t, g]
+                    acted[g] += data.counted[m, 0] * data.money[t, g] * h[t, g]
             for g in range(geos):
                 per_unit += factor[g, m] * acted[g]
             unit = data.numerator[m] / per_unit

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-ADSTOCK_CODES = {"geometric": 0, "delayed": 1, "two_stage": 2}
-SATURATION_CODES = {"hill": 0, "logistic": 1}
-SHAPES = ("alpha", "theta", "half_saturation", "slope", "lam", "stage")  # Columns of the array of shapes.
-
 
 class Data(NamedTuple):
-    """What all draws share, as contiguous arrays; ``x_before`` has no rows where nothing acts before the training rows."""
+    """What all draws share, as contiguous arrays."""
 
-    codes: Any  # (3, media) adstock, window, saturation
+    codes: Any  # (4, media) adstock, window, saturation, whether the adstock comes first
     direct: Any  # (media,) 1 where the effect is the coefficient
     numerator: Any  # (media,)
     x: Any  # (media, time, geo)
-    x_before: Any  # (media, time, geo)
+    x_other: Any  # (media, time, geo)
+    counted: Any  # (media, 2) how often the effect counts x and x_other
     money: Any  # (time, geo) of training rows
     y: Any  # (time, geo)
     w: Any  # (time, geo)
@@ -34,7 +31,8 @@ _DATA = Data(
     direct="i1",
     numerator="f1",
     x="f3",
-    x_before="f3",
+    x_other="f3",
+    counted="f2",
     money="f2",
     y="f2",
     w="f2",

@@ -19,7 +19,6 @@ BLOCK = 250  # Draws per compiled call of the coefficients.
 BLOCK_CELLS = 1_000_000  # Numbers per array of one block: about 8 MB, which stays near the processor.
 WORKERS = 2
 ROWS = 64
-SHAPES = ("alpha", "theta", "half_saturation", "slope", "lam", "stage")
 
 
 @cache
@@ -41,7 +40,7 @@ def levels(
     x, money = (np.concatenate([v, np.zeros((more, *v.shape[1:]))]) for v in (x, money))
     size = min(max(1, BLOCK_CELLS // x.size), samples)
     compiled = _levels(structure)
-    shapes = {b.name: params[b.name] for b in structure.blocks if b.name in SHAPES}
+    shapes = {b.name: params[b.name] for b in structure.blocks if b.name in structure.shape_places}
 
     def block(start: int) -> Any:
         stop = min(start + size, samples)

@@ -14,6 +14,7 @@ from mmx.mmm.structure import Structure, structure_of
 from mmx.spec import Constants, Spec
 
 Inputs = dict[str, Any]
+STEP = 0.01  # Marginal quantities speak of +1 % of every cell.
 
 
 def prepare(
@@ -43,13 +44,13 @@ def prepare(
     w = np.repeat(row_weights[:, None], geos, axis=1)
     train = w > 0
     x = scale_media(media_exposure(panel), constants)
-    before = np.where(train[..., None], 0.0, x)
+    other, counted = other_exposure(constants, x, train)
     structure = structure_of(
         spec,
         geos=geos,
         times=times,
         columns=design.z.shape[2],
-        carry_in=bool(before[: int(np.flatnonzero(row_weights)[-1]) + 1].any()),
+        other=bool(counted[:, 1].any()),
     )
     size = np.array(constants.geo_scale) * constants.kpi_scale
     y = panel.array("kpi").T / size - constants.kpi_center
@@ -59,7 +60,8 @@ def prepare(
     spend = np.concatenate([panel.array("spend"), panel.array("organic")], axis=2).swapaxes(0, 1)
     inputs: Inputs = {
         "x": x,
-        "x_before": before,
+        "x_other": other,
+        "counted": counted,
         "y": np.where(train, y, 0.0),
         "w": w,
         "rows_used": float(train.sum()),
@@ -78,7 +80,7 @@ def prepare(
         "numerator": np.array(constants.numerator),
         "direct": np.array([kind == "coefficient" for kind in constants.kind]),
         "lognormal": structure.lognormal,
-        "carry_in": np.array(structure.carry_in),
+        "other": np.array(structure.other),
         "split_sd": spec.model.split_sd,
         "split_basis": zero_sum_bases(np.ones((max(constants.kind.count("total"), 1), 1)))[0],
         "geo_basis": zero_sum_bases(trained_spend := np.where(train[..., None], spend, 0.0).sum(axis=0)),
@@ -86,6 +88,33 @@ def prepare(
         "prior": prior_arrays(spec, structure),
     }
     return structure, inputs, design
+
+
+def other_exposure(constants: Constants, x: Floats, train: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """What else the effects are counted from.
+
+    A marginal ROAS is the difference that ``STEP`` more exposure in the training rows makes, over ``STEP``; everything else is
+    counted from the actual exposure, less what exposure outside the training rows does inside them.
+
+    Parameters
+    ----------
+    constants : Constants
+    x : array, (time, geo, media)
+    train : array of bool, (time, geo)
+
+    Returns
+    -------
+    other : array, (time, geo, media)
+        Exposure.
+    counted : array, (media, 2)
+        How often the effect counts the actual exposure, and the other one.
+    """
+    marginal = np.array([kind == "mroas" for kind in constants.kind])
+    other = np.where(train[..., None], x * np.where(marginal, 1.0 + STEP, 0.0), x)
+    stop = int(np.flatnonzero(train.any(axis=1))[-1]) + 1
+    carries_in = bool(np.where(train[..., None], 0.0, x)[:stop].any())
+    counted = np.where(marginal[:, None], [-1.0 / STEP, 1.0 / STEP], [1.0, -1.0 * carries_in])
+    return other, counted
 
 
 def local_columns(columns: Floats, w: Floats) -> tuple[Floats, Floats]:
@@ -171,8 +200,7 @@ def prior_arrays(spec: Spec, structure: Structure) -> dict[str, Floats]:
         elif block.kind == "normal":
             pairs = [(0.0, 1.0)] * block.size
         else:
-            prior = getattr(spec.model.shapes, block.name)
-            two = (float(prior.a), float(prior.b)) if block.kind == "beta" else prior.location_scale()
-            pairs = [two] * block.size
+            own = [getattr(media[m].shapes, block.name) for m in block.media]
+            pairs = [(float(p.a), float(p.b)) if block.kind == "beta" else p.location_scale() for p in own]
         table[block.name] = np.array(pairs, dtype=float).T
     return table

@@ -180,20 +180,19 @@ def _subtract(level, scale, factor, residual):  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
-def _media(value, a, effect, factor, rows, before, steep, acted, per_unit, beta, residual):  # type: ignore[no-untyped-def]
+def _media(value, a, effect, factor, rows, other, steep, acted, per_unit, beta, residual):  # type: ignore[no-untyped-def]
     """Fill every medium's curve, sums and coefficient, and the KPI minus all media (cell,)."""
     media, geos = factor.shape
     for i in range(residual.size):
         residual[i] = a.y[i]
     for m in range(media):
-        at = a.at[m]
-        curve(a.adstock[m], a.window[m], a.saturation[m], value, at, a.x[m], geos, rows[m], steep)
+        curve(a, m, value, a.x[m], geos, rows[m], steep)
         beta[m] = effect[m]
         if not a.direct[m]:
-            _sum_by_geo(a.money, rows[m, 0], 1.0, acted[m])
-            if a.carry_in:
-                curve(a.adstock[m], a.window[m], a.saturation[m], value, at, a.x_before[m], geos, before[m], steep)
-                _sum_by_geo(a.money, before[m, 0], -1.0, acted[m])
+            _sum_by_geo(a.money, rows[m, 0], a.counted[m, 0], acted[m])
+            if a.counted[m, 1] != 0.0:
+                curve(a, m, value, a.x_other[m], geos, other[m], steep)
+                _sum_by_geo(a.money, other[m, 0], a.counted[m, 1], acted[m])
             for g in range(geos):
                 per_unit[m] += factor[m, g] * acted[m, g]
             beta[m] *= a.numerator[m] / per_unit[m]
@@ -202,7 +201,7 @@ def _media(value, a, effect, factor, rows, before, steep, acted, per_unit, beta,
 
 @njit(**OPTIONS)
 def _medium_back(  # type: ignore[no-untyped-def]
-    value, a, m, beta, per_unit, factor, deviation, acted, rows, before, cotangent, pull, by_value
+    value, a, m, beta, per_unit, factor, deviation, acted, rows, other, cotangent, pull, by_value
 ):
     """Carry the gradient of the prediction to one medium's parameters; return the gradient of its effect."""
     geos = factor.size
@@ -213,15 +212,15 @@ def _medium_back(  # type: ignore[no-untyped-def]
         by_beta += by_geo[g] * factor[g]
     at = a.at[m]
     solved = 0.0 if a.direct[m] else by_beta * beta / per_unit
-    _spread(cotangent, beta, factor, a.money, -solved, pull)
+    _spread(cotangent, beta, factor, a.money, -solved * a.counted[m, 0], pull)
     for j in range(1, 5):
         if at[j] >= 0:
             by_value[at[j]] += _dot(pull, rows[j])
-    if a.carry_in and not a.direct[m]:
-        _spread(a.money, solved, factor, a.money, 0.0, pull)
+    if a.counted[m, 1] != 0.0 and not a.direct[m]:
+        _spread(a.money, -solved * a.counted[m, 1], factor, a.money, 0.0, pull)
         for j in range(1, 5):
             if at[j] >= 0:
-                by_value[at[j]] += _dot(pull, before[j])
+                by_value[at[j]] += _dot(pull, other[j])
     if geos > 1:
         for g in range(geos):
             by_geo[g] = (by_geo[g] * beta - solved * acted[g]) * factor[g]
@@ -244,10 +243,10 @@ def fill(q, a, work, grad):  # type: ignore[no-untyped-def]
     rows = work[: media * 5 * cells].reshape((media, 5, cells))
     rest = work[media * 5 * cells :]
     scratch = rest[: 3 * cells].reshape((3, cells))
-    before = rest[3 * cells :].reshape((media if a.carry_in else 0, 5, cells))
+    other = rest[3 * cells :].reshape((a.x_other.shape[0], 5, cells))
     acted, per_unit, beta = np.zeros((media, geos)), np.zeros(media), np.empty(media)
     residual, cotangent, spare = scratch[0], scratch[1], scratch[2]
-    _media(value, a, effect, factor, rows, before, spare, acted, per_unit, beta, residual)
+    _media(value, a, effect, factor, rows, other, spare, acted, per_unit, beta, residual)
     prior_sd = drift_scale(value, a.special, a.prior_sd, a.frequency)
     if geos == 1:
         likelihood, by_sd, by_noise = collapsed_national(residual, prior_sd, value[a.special[0]], a, cotangent)
@@ -257,7 +256,7 @@ def fill(q, a, work, grad):  # type: ignore[no-untyped-def]
     drift_back(value, a.special, by_sd, prior_sd, a.frequency, by_value)
     by_effect = np.empty(media)
     for m in range(media):
-        extra = before[m] if a.carry_in else rows[m]
+        extra = other[m] if a.x_other.shape[0] > 0 else rows[m]
         by_effect[m] = _medium_back(
             value, a, m, beta[m], per_unit[m], factor[m], deviation[m], acted[m], rows[m], extra, cotangent, spare, by_value
         )

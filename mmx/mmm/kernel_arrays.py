@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mmx.mmm.kernel_codes import ADSTOCK_CODES, SATURATION_CODES
 from mmx.mmm.structure import Structure
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-ADSTOCK_CODES = {"geometric": 0, "delayed": 1, "two_stage": 2}
-SATURATION_CODES = {"hill": 0, "logistic": 1}
 _KINDS = {"normal": 0, "lognormal": 1, "beta": 2, "half_normal": 3}
 SLOTS = 4  # Calls that can run at the same time without allocating memory.
 _LOG_2PI = float(np.log(2 * np.pi))
@@ -30,7 +29,8 @@ class Arrays(NamedTuple):
     adstock: Any  # (media,)
     window: Any  # (media,)
     saturation: Any  # (media,)
-    at: Any  # (media, 7) effect, alpha, theta or stage, first and second shape, geo sd, first geo z
+    adstock_first: Any  # (media,)
+    at: Any  # (media, 7) effect, two of the adstock, two of the saturation, geo sd, first geo z
     special: Any  # noise, drift sd, drift length, total, first split
     direct: Any  # (media,) 1 where the effect is the coefficient
     numerator: Any  # (media,)
@@ -38,8 +38,8 @@ class Arrays(NamedTuple):
     split_sd: Any
     split_basis: Any  # (shared, shared - 1)
     x: Any  # (media, cell); cells in the order time, geo
-    x_before: Any  # (media, cell)
-    carry_in: Any
+    x_other: Any  # (media, cell); no media where nothing else is counted
+    counted: Any  # (media, 2) how often the effect counts x and x_other
     money: Any  # (cell,) of training rows
     y: Any  # (cell,)
     w: Any  # (cell,)
@@ -73,6 +73,7 @@ LAYOUT = Arrays(  # See ``mmx.machine.code.table_of``.
     adstock="i1",
     window="i1",
     saturation="i1",
+    adstock_first="i1",
     at="i2",
     special="i1",
     direct="i1",
@@ -81,8 +82,8 @@ LAYOUT = Arrays(  # See ``mmx.machine.code.table_of``.
     split_sd="f0",
     split_basis="f2",
     x="f2",
-    x_before="f2",
-    carry_in="i0",
+    x_other="f2",
+    counted="f2",
     money="f1",
     y="f1",
     w="f1",
@@ -107,12 +108,6 @@ LAYOUT = Arrays(  # See ``mmx.machine.code.table_of``.
     work="f2",
     busy="i1",
 )
-
-
-def supports(structure: Structure) -> bool:
-    """Whether every family of a structure has an entry here; others go through JAX."""
-    adstocks = all(family in ADSTOCK_CODES for family, _ in structure.adstock)
-    return adstocks and all(family in SATURATION_CODES for family in structure.saturation)
 
 
 def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
@@ -142,6 +137,7 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         adstock=np.array([ADSTOCK_CODES[f] for f, _ in structure.adstock], dtype=np.int64),
         window=np.array([w for _, w in structure.adstock], dtype=np.int64),
         saturation=np.array([SATURATION_CODES[f] for f in structure.saturation], dtype=np.int64),
+        adstock_first=np.array(structure.adstock_first, dtype=np.int64),
         at=at,
         special=special,
         direct=np.array([k == "coefficient" for k in structure.kind], dtype=np.int64),
@@ -150,8 +146,8 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         split_sd=float(inputs["split_sd"]),
         split_basis=floats(inputs["split_basis"]),
         x=by_medium(inputs["x"]),
-        x_before=by_medium(inputs["x_before"]),
-        carry_in=int(structure.carry_in),
+        x_other=by_medium(inputs["x_other"])[: structure.media * structure.other],
+        counted=floats(inputs["counted"]),
         money=by_cell(inputs["money_train"]),
         y=by_cell(inputs["y"]),
         w=by_cell(inputs["w"]),
@@ -173,7 +169,7 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         class_first=first,
         class_size=size,
         class_cross=cross,
-        work=np.empty((SLOTS, cells * (3 + 5 * structure.media * (1 + structure.carry_in)))),
+        work=np.empty((SLOTS, cells * (3 + 5 * structure.media * (1 + structure.other)))),
         busy=np.zeros(SLOTS, dtype=np.int64),
     )
 
@@ -236,14 +232,15 @@ def _prior_arrays(structure: Structure, inputs: dict[str, Any]) -> tuple[Ints, F
 def _places(structure: Structure) -> tuple[Ints, Ints]:
     """Where each medium's parameters and the model's scales lie in the unconstrained vector."""
     at = np.full((structure.media, 7), -1, dtype=np.int64)
-    columns = {"effect": 0, "alpha": 1, "theta": 2, "stage": 2, "half_saturation": 3, "lam": 3, "slope": 4, "geo_sd": 5}
     for block in structure.blocks:
         start = structure.slices[block.name].start
-        if block.name in columns:
-            for i, m in enumerate(block.media):
-                at[m, columns[block.name]] = start + i
+        if block.name in ("effect", "geo_sd"):
+            at[list(block.media), 0 if block.name == "effect" else 5] = start + np.arange(block.size)
         elif block.name == "geo_z":
             at[:, 6] = start + np.arange(structure.media) * (structure.geos - 1)
+    for name, places in structure.shape_places.items():
+        for i, (medium, column) in enumerate(places):
+            at[medium, 1 + column] = structure.slices[name].start + i
     special = [
         structure.slices[name].start if name in structure.slices else -1
         for name in ("noise", "drift_sd", "drift_length", "total", "split")

@@ -15,11 +15,11 @@ import pandas as pd
 
 from mmx.data.panel import Floats
 from mmx.mmm import design as baseline
+from mmx.mmm.inputs import STEP
 from mmx.mmm.posterior import Posterior
 from mmx.mmm.predict import predictive_cells
 from mmx.mmm.tables import STATS, FitTables
 
-STEP = 0.01  # Marginal quantities speak of +1 % of every cell.
 MULTIPLIERS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 
 

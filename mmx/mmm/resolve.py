@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.data.panel import Floats, Panel
-from mmx.spec import Constants, EffectKind, Spec
+from mmx.spec import MONEY_KINDS, Constants, EffectKind, Spec
 
 BOUNDARY = 1.5  # Range of the drift's basis over the range of the data; Riutort-Mayol et al. (2023), section 4.
 
@@ -111,12 +111,12 @@ def _effects(
     numerators = []
     for i, medium in enumerate([*spec.channels.values(), *spec.organic.values()]):
         kind: EffectKind = medium.priors.kind
-        if not active[i] or (kind == "roas" and not spend[i] > 0):
+        if not active[i] or (kind in MONEY_KINDS and not spend[i] > 0):
             kind = "coefficient"
         elif kind == "contribution" and i < len(spec.channels) and not medium.own_prior:
             kind = "total"
         kinds.append(kind)
-        numerators.append({"roas": float(spend[i]) if kind == "roas" else 0.0, "coefficient": 1.0}.get(kind, money))
+        numerators.append(float(spend[i]) if kind in MONEY_KINDS else 1.0 if kind == "coefficient" else money)
     return tuple(kinds), tuple(numerators)
 
 

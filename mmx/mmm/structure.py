@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.response.registry import ADSTOCKS, SATURATIONS
-from mmx.spec import Spec
+from mmx.spec import SHAPES, Spec
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,17 @@ class Structure:
         Family and window.
     saturation : tuple of str, (media,)
         Saturation family.
+    adstock_first : tuple of bool, (media,)
+        Whether exposure carries over before it saturates.
     shared : tuple of int
         Media under one prior on their total.
     effect, kind : tuple of str, (media,)
         Family of the effect prior (``lognormal`` or ``normal``), and meaning of the effect. They depend on which media act
         in the training rows, hence are data: folds that differ in them are equal, and the density reads ``lognormal`` and
         ``direct`` of the inputs instead.
-    carry_in : bool
-        Whether media before the first training row act inside the window: data too.
+    other : bool
+        Whether an effect is counted from other exposure beside the actual one: media act before the training rows, or a prior
+        speaks of a marginal ROAS. Data too.
     """
 
     geos: int
@@ -67,10 +70,11 @@ class Structure:
     channels: int
     adstock: tuple[tuple[str, int], ...]
     saturation: tuple[str, ...]
+    adstock_first: tuple[bool, ...]
     shared: tuple[int, ...]
     effect: tuple[str, ...] = field(compare=False)
     kind: tuple[str, ...] = field(compare=False)
-    carry_in: bool = field(compare=False)
+    other: bool = field(compare=False)
 
     @property
     def media(self) -> int:
@@ -86,10 +90,8 @@ class Structure:
             blocks.append(Block("total", 1, "lognormal"))
         if len(own) + 1 < self.media:
             blocks.append(Block("split", self.media - len(own) - 1, "normal"))
-        for name, kind in (("alpha", "beta"), ("theta", "beta"), ("stage", "beta")):
-            blocks += self._shape_block(name, kind, [ADSTOCKS[family].parameters for family, _ in self.adstock])
-        for name in ("half_saturation", "slope", "lam"):
-            blocks += self._shape_block(name, "lognormal", [SATURATIONS[f].parameters for f in self.saturation])
+        for name, places in self.shape_places.items():
+            blocks.append(Block(name, len(places), SHAPES[name], tuple(medium for medium, _ in places)))
         blocks.append(Block("noise", 1, "half_normal"))
         if self.drift_terms:
             blocks += [Block("drift_sd", 1, "half_normal"), Block("drift_length", 1, "lognormal")]
@@ -101,10 +103,19 @@ class Structure:
             ]
         return tuple(blocks)
 
-    @staticmethod
-    def _shape_block(name: str, kind: str, parameters: list[tuple[str, ...]]) -> list[Block]:
-        media = tuple(i for i, names in enumerate(parameters) if name in names)
-        return [Block(name, len(media), kind, media)] if media else []
+    @cached_property
+    def shape_places(self) -> dict[str, tuple[tuple[int, int], ...]]:
+        """Media that have a shape parameter, each with the column that compiled code knows it by.
+
+        Columns 0 and 1 are of the adstock, 2 and 3 of the saturation, in the order of the registry.
+        """
+        found: dict[str, list[tuple[int, int]]] = {name: [] for name in SHAPES}
+        for medium, ((adstock, _), saturation) in enumerate(zip(self.adstock, self.saturation, strict=True)):
+            for column, name in enumerate(ADSTOCKS[adstock].parameters):
+                found[name].append((medium, column))
+            for column, name in enumerate(SATURATIONS[saturation].parameters):
+                found[name].append((medium, 2 + column))
+        return {name: tuple(places) for name, places in found.items() if places}
 
     @property
     def dim(self) -> int:
@@ -131,7 +142,7 @@ class Structure:
         return places
 
 
-def structure_of(spec: Spec, *, geos: int, times: int, columns: int, carry_in: bool) -> Structure:
+def structure_of(spec: Spec, *, geos: int, times: int, columns: int, other: bool) -> Structure:
     """Static structure of a resolved specification.
 
     Raises
@@ -148,15 +159,16 @@ def structure_of(spec: Spec, *, geos: int, times: int, columns: int, carry_in: b
         columns=columns,
         drift_terms=spec.constants.drift_terms,
         channels=len(spec.channels),
-        adstock=tuple((m.adstock, m.adstock_window if m.adstock == "delayed" else 0) for m in media),
+        adstock=tuple((m.adstock, m.adstock_window if ADSTOCKS[m.adstock].windowed else 0) for m in media),
         saturation=tuple(m.saturation for m in media),
+        adstock_first=tuple(m.adstock_first for m in media),
         effect=tuple(
             "lognormal" if k == "total" else m.prior_of(k, spec.model).family
             for m, k in zip(media, spec.constants.kind, strict=True)
         ),
         shared=tuple(m for m, kind in enumerate(spec.constants.kind) if kind == "total"),
         kind=spec.constants.kind,
-        carry_in=carry_in,
+        other=other,
     )
 
 

@@ -23,12 +23,16 @@ from ..panels import shop_config, shop_panel
 
 OWN: dict[str, dict[str, Any]] = {
     "roas": {"kind": "roas", "family": "lognormal", "median": 1.2, "q90": 3.9},
+    "mroas": {"kind": "mroas", "family": "lognormal", "median": 0.8, "q90": 2.0},
     "coefficient": {"kind": "coefficient", "family": "normal", "mean": 0.05, "sd": 0.1},
     "contribution": {"kind": "contribution", "family": "lognormal", "mu": -3.0, "sigma": 0.8},
     "total": {},
 }
 TOTAL = {"kind": "contribution", "family": "lognormal", "median": 0.2, "q90": 0.5}
-COMBINATIONS = tuple(product(ADSTOCKS, SATURATIONS, OWN))
+COMBINATIONS = tuple(  # Every pair of families; meanings of the effect and orders in turn.
+    (adstock, saturation, tuple(OWN)[(i + j) % len(OWN)], (i + j // 2) % 2 == 0)
+    for (i, adstock), (j, saturation) in product(enumerate(ADSTOCKS), enumerate(SATURATIONS))
+)
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,11 @@ def gradient_of(structure: Structure) -> Any:
 
 @cache
 def every(geos: int) -> Case:
-    """One paid channel for each combination of adstock, saturation and meaning of the effect; rows in the middle held out."""
-    names = tuple("_".join(c) for c in COMBINATIONS)
+    """One paid channel for each pair of adstock and saturation; rows in the middle held out."""
+    names = tuple(f"{a}_{s}_{k}_{first}" for a, s, k, first in COMBINATIONS)
     channels = {
-        name: {"spend": name, "adstock": a, "saturation": s, **({"priors": OWN[k]} if OWN[k] else {})}
-        for name, (a, s, k) in zip(names, COMBINATIONS, strict=True)
+        name: {"spend": name, "adstock": a, "saturation": s, "adstock_first": first, **({"priors": OWN[k]} if OWN[k] else {})}
+        for name, (a, s, k, first) in zip(names, COMBINATIONS, strict=True)
     }
     kind = {"target_kind": "count", "unit_value": "worth"} if geos == 1 else {}
     config = shop_config({"data": {**kind, "channels": channels}, "model": {"priors": TOTAL}}, channels=names)

@@ -28,7 +28,7 @@ def test_the_cases_hold_every_combination(geos: int) -> None:
 
 
 def test_value_is_the_dense_density(case: Case) -> None:
-    assert case.structure.carry_in
+    assert case.structure.other
     for q in case.points(3):
         expected = case.oracle.log_density(q)
         assert case.density(q)[0] == pytest.approx(expected, rel=1e-9, abs=1e-9)

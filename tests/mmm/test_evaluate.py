@@ -92,7 +92,7 @@ def test_totals_are_those_of_jax(drawn: Any, history: bool) -> None:
     case, params, given = drawn
     beta, _, _ = evaluate.coefficients(case.structure, case.inputs, params, given)
     x, money = case.inputs["x"].copy(), case.inputs["money_train"] + 1.0
-    before = case.inputs["x_before"] if history else np.zeros_like(x)
+    before = np.where(case.inputs["money_train"][..., None] > 0, 0.0, x) if history else np.zeros_like(x)
     x[-3:] = 0.0
     groups = np.full(len(x), -1)
     groups[6:], groups[-3:], groups[20] = 0, 1, -1
@@ -110,7 +110,10 @@ def test_no_exposure_brings_nothing_and_endless_exposure_everything(drawn: Any) 
     x, money = np.zeros_like(case.inputs["x"]), np.ones_like(case.inputs["money_train"])
     assert (evaluate.levels(structure, params, beta, x, money) == 0).all()
     endless = evaluate.levels(structure, params, beta, x + 1e200, money)
-    np.testing.assert_allclose(endless, structure.geos, rtol=1e-6)
+    bounded = np.array([SATURATIONS[family].bounded for family in structure.saturation])
+    ends = [m for m in np.flatnonzero(bounded) if structure.adstock_first[m]]
+    np.testing.assert_allclose(endless[..., ends], structure.geos, rtol=1e-6)
+    assert (endless[..., ~bounded] > 3 * structure.geos).all()
 
 
 def test_a_draw_does_not_depend_on_its_company(drawn: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmx.infer.nutpie_nuts import through_jax
-from mmx.mmm import kernel_arrays, kernel_load
+from mmx.mmm import kernel_arrays, kernel_codes, kernel_load
 from mmx.mmm.structure import Structure
 from mmx.mmm.target import build
 
@@ -44,7 +44,7 @@ def test_the_kernels_gradient_is_the_finite_difference(case: Case) -> None:
 
 
 def test_every_family_has_an_entry(case: Case) -> None:
-    assert kernel_arrays.supports(case.structure)
+    assert kernel_codes.supports(case.structure)
 
 
 def test_a_family_without_an_entry_goes_through_jax(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ def test_a_family_without_an_entry_goes_through_jax(monkeypatch: pytest.MonkeyPa
     structure: Structure = case.structure
     media = [str(m) for m in range(structure.media)]
     q = case.points(1)[0]
-    monkeypatch.setattr(kernel_arrays, "SATURATION_CODES", {})
+    monkeypatch.setattr(kernel_codes, "SATURATION_CODES", {})
     target = build(structure, case.inputs, media)
     assert target.compiled is None
     assert through_jax(target)(q)[0] == pytest.approx(case.density(q)[0], rel=1e-12)

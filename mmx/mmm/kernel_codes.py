@@ -1,0 +1,32 @@
+"""Numbers that stand for the families in compiled code; one that is missing here goes through JAX."""
+
+from __future__ import annotations
+
+from mmx.mmm.structure import Structure
+
+ADSTOCK_CODES = {
+    "geometric": 0,
+    "delayed": 1,
+    "two_stage": 2,
+    "none": 3,
+    "weibull_pdf": 4,
+    "weibull_cdf": 5,
+    "binomial": 6,
+    "half_life": 7,
+}
+SATURATION_CODES = {
+    "hill": 0,
+    "logistic": 1,
+    "none": 2,
+    "exponential": 3,
+    "michaelis_menten": 4,
+    "root": 5,
+    "log": 6,
+    "tanh": 7,
+}
+
+
+def supports(structure: Structure) -> bool:
+    """Whether every family of a structure has an entry in compiled code."""
+    adstocks = all(family in ADSTOCK_CODES for family, _ in structure.adstock)
+    return adstocks and all(family in SATURATION_CODES for family in structure.saturation)
