@@ -52,7 +52,7 @@ class MediaSettings(Frozen):
     adstock_window: Annotated[int, Field(ge=2, le=104)] | None = None
     adstock_first: bool | None = None
     saturation: Saturation | None = None
-    shapes: dict[Shape, Prior] = {}
+    shapes: dict[Shape, Prior] = Field(default_factory=dict)
     priors: EffectPrior | None = None
 
     @model_validator(mode="after")
@@ -234,7 +234,8 @@ class Config(Frozen):
                 asks.insert(0, "model.priors")
             if asks:
                 raise ValueError(
-                    f"target_kind: index has no money value, so a prior of kind roas or mroas ({', '.join(asks)}) means nothing; "
+                    f"target_kind: index has no money value, so a prior of kind roas or mroas means nothing "
+                    f"({', '.join(asks)}); "
                     "use kind: contribution (share of the KPI that all channels bring) or coefficient"
                 )
         return self

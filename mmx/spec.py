@@ -131,11 +131,11 @@ def check_shape(name: Shape, prior: Prior) -> None:
 class ShapePriors(Frozen):
     """Priors on the response curve of a channel; a channel uses those that its families have.
 
-    ``alpha``: retention per period, and how long a binomial adstock stays. ``half_life``: of the effect, in periods.
-    ``theta``: peak delay as a share of the adstock window. ``stage``: retention of the second of two stages over that of the first. ``weibull_shape``, ``weibull_scale``: of the
-    Weibull adstocks, the second in periods. ``half_saturation``: of Hill and Michaelis-Menten, in multiples of the channel's mean
-    active exposure. ``slope``: of Hill. ``lam``: rate of the logistic, exponential, log and tanh curves, per mean active
-    exposure. ``exponent``: of the root.
+    ``alpha``: retention per period, and how long a binomial adstock stays. ``half_life``: of the effect, in periods. ``theta``:
+    peak delay as a share of the adstock window. ``stage``: retention of the second of two stages over that of the first.
+    ``weibull_shape``, ``weibull_scale``: of the Weibull adstocks, the second in periods. ``half_saturation``: of Hill and
+    Michaelis-Menten, in multiples of the channel's mean active exposure. ``slope``: of Hill. ``lam``: rate of the logistic,
+    exponential, log and tanh curves, per mean active exposure. ``exponent``: of the root.
     """
 
     alpha: Prior

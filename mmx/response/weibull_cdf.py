@@ -1,7 +1,7 @@
 """Weibull adstock by distribution: what is left after period ``j`` is the share ``1 - F(j)`` of what was there before it.
 
-Lag weights ``prod_{j = 1 .. l} exp(-(j / scale) ** shape)``, ``l = 0 .. window - 1``, normalised to sum to one: a decay whose rate
-changes with age, fastest at once where ``shape`` is small. Source: Robyn, ``adstock_weibull(type = "cdf")``.
+Lag weights ``prod_{j = 1 .. l} exp(-(j / scale) ** shape)``, ``l = 0 .. window - 1``, normalised to sum to one: a decay whose
+rate changes with age, fastest at once where ``shape`` is small. Source: Robyn, ``adstock_weibull(type = "cdf")``.
 """
 
 from __future__ import annotations
