@@ -6,7 +6,7 @@ It shares with the package the order of the unconstrained vector (``structure.sl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -102,15 +102,9 @@ def saturated(spec: Spec, values: dict[str, np.ndarray], x: np.ndarray) -> np.nd
         own = {name: left[name].pop(0) for family in (medium.adstock, medium.saturation) for name in SHAPES[family]}
         carry = {name: own.pop(name) for name in SHAPES[medium.adstock]}
         for g in range(x.shape[1]):
-            series = x[:, g, m]
-            if medium.adstock_first:
-                out[:, g, m] = saturation(
-                    carried(series, medium.adstock, medium.adstock_window, **carry), medium.saturation, **own
-                )
-            else:
-                out[:, g, m] = carried(
-                    saturation(series, medium.saturation, **own), medium.adstock, medium.adstock_window, **carry
-                )
+            adstock = partial(carried, adstock=medium.adstock, window=medium.adstock_window, **carry)
+            bend = partial(saturation, family=medium.saturation, **own)
+            out[:, g, m] = bend(adstock(x[:, g, m])) if medium.adstock_first else adstock(bend(x[:, g, m]))
     return out
 
 
