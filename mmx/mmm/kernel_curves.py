@@ -20,7 +20,7 @@ def times(by, steep):  # type: ignore[no-untyped-def]
 def curve(a, m, value, x, geos, rows, steep):  # type: ignore[no-untyped-def]
     """Fill one medium's ``rows`` (5, cell): its level, and the tangents by two parameters of each family.
 
-    The adstock's stand before the saturation's. Rows of parameters that the families lack (``a.at`` is -1) are left as they are.
+    The adstock's stand first. Rows of parameters that the families lack (``a.at`` is -1) are left as they are.
     """
     at, level = a.at[m], rows[0]
     if a.adstock_first[m]:
