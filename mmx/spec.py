@@ -162,13 +162,15 @@ class BaselinePriors(Frozen):
     ``media_share`` is the share of the KPI that media bring by the prior: the intercept's prior mean is the rest.
     ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI, ``geo_effect`` is on the log
     of a channel's effect, all others are in standard deviations of the KPI (within geos). ``geo_intercept`` (in the middle
-    of the training rows) and ``geo_trend`` are of a geo's deviation from the others. ``noise``, ``drift`` and ``geo_effect``
-    scale half-normal priors; ``drift_length`` is the length scale of the slow drift in years.
+    of the training rows) and ``geo_trend`` are of a geo's deviation from the others. ``trend_change`` is of the change of slope
+    at each knot of a piecewise trend. ``noise``, ``drift`` and ``geo_effect`` scale half-normal priors; ``drift`` is the standard
+    deviation of the slow drift, or with knots of its change within a year; ``drift_length`` is its length scale in years.
     """
 
     media_share: Share
     intercept: Positive
     trend: Positive
+    trend_change: Positive
     season: Positive
     control: Positive
     event: Positive
@@ -188,9 +190,11 @@ class BaselinePriors(Frozen):
 
 
 class Seasonality(Frozen):
-    """Fourier pairs of the yearly season; the prior standard deviation of pair k is that of the first over ``k**decay``."""
+    """Fourier pairs of the year, the month and the week; pair k has the prior standard deviation of the first over ``k**decay``."""
 
     yearly: Annotated[int, Field(ge=0, le=20)]
+    monthly: Annotated[int, Field(ge=0, le=10)]
+    weekly: Annotated[int, Field(ge=0, le=3)]
     decay: Annotated[float, Field(ge=0, le=5)]
 
 
@@ -202,9 +206,11 @@ class ModelSettings(Frozen):
     adstock_first: bool
     saturation: Saturation
     likelihood: Literal["normal"]
-    trend: Literal["none", "linear"]
+    trend: Literal["none", "linear", "piecewise"]
+    trend_knots: Annotated[int, Field(ge=1, le=50)]
     seasonality: Seasonality
-    drift: bool
+    drift: bool | Literal["knots"]
+    drift_spacing: Positive
     priors: EffectPrior
     organic_priors: EffectPrior
     split_sd: Positive
@@ -290,7 +296,7 @@ class Constants(Frozen):
     column_mean, column_sd : tuple of float
         Standardisation of treatments, then controls. A treatment is measured from its minimum (``column_mean``).
     drift_terms : int
-        Number of basis functions of the drift; 0 without drift.
+        Number of basis functions of the drift, or of its knots but the first; 0 without drift.
     drift_center, drift_half_range : float
         Centre and half range of time for the drift, in periods from the first row.
     periods_per_year : float

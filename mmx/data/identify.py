@@ -117,13 +117,15 @@ def parameter_count(config: Config, events: int, dropped: Collection[str] = ()) 
     spec = config.spec
     media: list[MediaSpec] = [m for k, m in [*spec.channels.items(), *spec.organic.items()] if k not in dropped]
     shapes = sum(1 + len(ADSTOCKS[m.adstock].parameters) + len(SATURATIONS[m.saturation].parameters) for m in media)
-    temporal = 1 + (spec.model.trend == "linear") + _pairs(spec.model.seasonality)
+    bends = {"none": 0, "linear": 1, "piecewise": 1 + spec.model.trend_knots}[spec.model.trend]
+    temporal = 1 + bends + _pairs(spec.model.seasonality)
     return shapes + temporal + len(config.data.treatments) + len(config.data.controls) + events, temporal
 
 
 def _pairs(season: Seasonality) -> int:
     """Parameters that the Fourier pairs are worth: a pair counts by its prior variance over that of the first."""
-    worth: float = sum(k ** (-2.0 * season.decay) for k in range(1, season.yearly + 1))
+    pairs = (season.yearly, season.monthly, season.weekly)
+    worth: float = sum(k ** (-2.0 * season.decay) for count in pairs for k in range(1, count + 1))
     count: int = math.ceil(2.0 * worth)
     return count
 

@@ -164,7 +164,10 @@ def baseline_sd(structure: Structure, params: Params, inputs: Inputs) -> jax.Arr
     """Prior standard deviations of the baseline coefficients, (column,)."""
     if not structure.drift_terms:
         return jnp.asarray(inputs["prior_sd"])
-    drift = collapse.drift_sd(inputs["frequency"], params["drift_sd"][0], params["drift_length"][0])
+    if structure.drift == "knots":
+        drift = jnp.broadcast_to(params["drift_sd"], structure.drift_terms)
+    else:
+        drift = collapse.drift_sd(inputs["frequency"], params["drift_sd"][0], params["drift_length"][0])
     fixed = jnp.asarray(inputs["prior_sd"])[: structure.columns - structure.drift_terms]
     return jnp.concatenate([fixed, drift])
 

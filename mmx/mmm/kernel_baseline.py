@@ -11,11 +11,15 @@ from mmx.mmm.kernel_options import OPTIONS
 
 @njit(**OPTIONS)
 def drift_scale(value, special, prior_sd, frequency):  # type: ignore[no-untyped-def]
-    """Prior standard deviations of all columns; the last ones are the drift's (Matern 5/2)."""
+    """Prior standard deviations of all columns; the last ones are the drift's (Matern 5/2, or knots)."""
     sd = prior_sd.copy()
     if special[1] < 0:
         return sd
     drift = sd[sd.size - frequency.size :]
+    if special[2] < 0:  # Knots.
+        for j in range(drift.size):
+            drift[j] = value[special[1]]
+        return sd
     decay = 5.0 / value[special[2]] ** 2
     height = np.log(value[special[1]]) + 0.5 * (np.log(16.0 / 3.0) + 2.5 * np.log(decay))
     for j in range(frequency.size):
@@ -30,6 +34,10 @@ def drift_back(value, special, by_sd, prior_sd, frequency, by_value):  # type: i
         return
     fixed = prior_sd.size - frequency.size
     by_drift, drift = by_sd[fixed:], prior_sd[fixed:]
+    if special[2] < 0:
+        for j in range(drift.size):
+            by_value[special[1]] += by_drift[j]
+        return
     length = value[special[2]]
     decay = 5.0 / length**2
     total, by_decay = 0.0, 0.0

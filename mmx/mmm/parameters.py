@@ -129,9 +129,11 @@ def scales(structure: Structure, inputs: dict[str, Any], params: dict[str, Float
             factor[:, :, m] = np.exp(params["geo_sd"][:, m : m + 1] * (z[:, m] @ inputs["geo_basis"][m].T))
     prior_sd = np.broadcast_to(inputs["prior_sd"], (samples, structure.columns))
     if structure.drift_terms:
-        decay = 5.0 / params["drift_length"] ** 2
-        log_density = math.log(16.0 / 3.0) + 2.5 * np.log(decay) - 3.0 * np.log(decay + inputs["frequency"] ** 2)
-        drift = params["drift_sd"] * np.exp(0.5 * log_density)
+        drift = np.repeat(params["drift_sd"], structure.drift_terms, axis=1)
+        if structure.drift == "hsgp":
+            decay = 5.0 / params["drift_length"] ** 2
+            log_density = math.log(16.0 / 3.0) + 2.5 * np.log(decay) - 3.0 * np.log(decay + inputs["frequency"] ** 2)
+            drift = params["drift_sd"] * np.exp(0.5 * log_density)
         prior_sd = np.concatenate([prior_sd[:, : structure.columns - structure.drift_terms], drift], axis=1)
     return {"effect": effect, "factor": factor, "prior_sd": prior_sd}
 

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.data.panel import Floats, Panel
+from mmx.mmm.design import BOUNDARY
 from mmx.spec import MONEY_KINDS, Constants, EffectKind, Spec
-
-BOUNDARY = 1.5  # Range of the drift's basis over the range of the data; Riutort-Mayol et al. (2023), section 4.
 
 
 def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None) -> Spec:
@@ -65,7 +64,7 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
                 numerator=numerator,
                 column_mean=tuple(centre.tolist()),
                 column_sd=tuple(np.where(spread > 0, spread, 1.0).tolist()),
-                drift_terms=_drift_terms(spec, half_range / panel.periods_per_year) if spec.model.drift else 0,
+                drift_terms=_drift_terms(spec, half_range / panel.periods_per_year),
                 drift_center=(len(train) - 1) / 2,
                 drift_half_range=BOUNDARY * half_range,
                 periods_per_year=panel.periods_per_year,
@@ -121,7 +120,11 @@ def _effects(
 
 
 def _drift_terms(spec: Spec, half_range_years: float) -> int:
-    """Number of basis functions for the short end of the length prior; Riutort-Mayol et al. (2023), Matern 5/2."""
+    """Number of knots, or of basis functions for the short end of the length prior; Riutort-Mayol et al. (2023), Matern 5/2."""
+    if not spec.model.drift:
+        return 0
+    if spec.model.drift == "knots":
+        return int(np.clip(math.ceil(2 * half_range_years / spec.model.drift_spacing) + 2, 4, 200))
     mu, sigma = spec.model.baseline.drift_length.location_scale()
     short = math.exp(mu - 1.2816 * sigma)
     return int(np.clip(math.ceil(2.65 * BOUNDARY * half_range_years / short), 5, 40))

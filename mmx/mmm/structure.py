@@ -44,6 +44,8 @@ class Structure:
     ----------
     geos, times, columns, drift_terms : int
         Geos, periods, columns of the baseline design (drift included), and how many of the last ones are drift.
+    drift : {"hsgp", "knots", "none"}
+        Kind of drift: what the prior standard deviations of its columns are made of.
     channels : int
         Paid media; the media after them are organic.
     adstock : tuple of (str, int), (media,)
@@ -67,6 +69,7 @@ class Structure:
     times: int
     columns: int
     drift_terms: int
+    drift: str
     channels: int
     adstock: tuple[tuple[str, int], ...]
     saturation: tuple[str, ...]
@@ -94,7 +97,9 @@ class Structure:
             blocks.append(Block(name, len(places), SHAPES[name], tuple(medium for medium, _ in places)))
         blocks.append(Block("noise", 1, "half_normal"))
         if self.drift_terms:
-            blocks += [Block("drift_sd", 1, "half_normal"), Block("drift_length", 1, "lognormal")]
+            blocks.append(Block("drift_sd", 1, "half_normal"))
+        if self.drift == "hsgp":
+            blocks.append(Block("drift_length", 1, "lognormal"))
         if self.geos > 1:
             every = tuple(range(self.media))
             blocks += [
@@ -158,6 +163,7 @@ def structure_of(spec: Spec, *, geos: int, times: int, columns: int, other: bool
         times=times,
         columns=columns,
         drift_terms=spec.constants.drift_terms,
+        drift="knots" if spec.model.drift == "knots" else "hsgp" if spec.model.drift else "none",
         channels=len(spec.channels),
         adstock=tuple((m.adstock, m.adstock_window if ADSTOCKS[m.adstock].windowed else 0) for m in media),
         saturation=tuple(m.saturation for m in media),
