@@ -89,17 +89,33 @@ class EventColumn(Frozen):
 
 
 class DatedEvent(Frozen):
-    """An event with its first and last day, inclusive."""
+    """An event with its first and last day, inclusive, and how it builds up before or fades after them.
+
+    ``flat`` acts on these days alone; ``bell`` has Gaussian flanks on both sides, ``build_up`` only before and ``fade`` only
+    after them, of ``width`` days (their standard deviation).
+    """
 
     name: str
     start: dt.date
     end: dt.date
+    shape: Literal["flat", "bell", "build_up", "fade"] = "flat"
+    width: Positive | None = None
 
     @model_validator(mode="after")
     def _order(self) -> Self:
         if self.end < self.start:
             raise ValueError(f"event {self.name!r} ends ({self.end}) before it starts ({self.start})")
+        if (self.width is None) != (self.shape == "flat"):
+            raise ValueError(f"event {self.name!r}: width (days) goes with shape bell, build_up or fade, and these need it")
         return self
+
+
+class Holidays(Frozen):
+    """Public holidays of a country, each an event of the name it bears there; ``names`` picks some of them."""
+
+    country: str
+    subdivision: str | None = None
+    names: tuple[str, ...] | None = None
 
 
 class LongLayout(Frozen):
@@ -137,6 +153,7 @@ class DataSettings(Frozen):
     treatments: tuple[str, ...]
     controls: tuple[str, ...]
     events: EventColumn | tuple[DatedEvent, ...] | None
+    holidays: tuple[Holidays, ...]
     long: LongLayout | None
     policies: Policies
 

@@ -163,8 +163,8 @@ class BaselinePriors(Frozen):
     ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI, ``geo_effect`` is on the log
     of a channel's effect, all others are in standard deviations of the KPI (within geos). ``geo_intercept`` (in the middle
     of the training rows) and ``geo_trend`` are of a geo's deviation from the others. ``trend_change`` is of the change of slope
-    at each knot of a piecewise trend. ``noise``, ``drift`` and ``geo_effect`` scale half-normal priors; ``drift`` is the standard
-    deviation of the slow drift, or with knots of its change within a year; ``drift_length`` is its length scale in years.
+    at each knot of a piecewise trend. ``noise``, ``drift`` and ``geo_effect`` scale half-normal priors; ``drift`` is the
+    standard deviation of the slow drift, or with knots of its change within a year; ``drift_length`` is its length in years.
     """
 
     media_share: Share
@@ -190,7 +190,7 @@ class BaselinePriors(Frozen):
 
 
 class Seasonality(Frozen):
-    """Fourier pairs of the year, the month and the week; pair k has the prior standard deviation of the first over ``k**decay``."""
+    """Fourier pairs of the year, the month and the week; pair k has the prior scale of the first over ``k**decay``."""
 
     yearly: Annotated[int, Field(ge=0, le=20)]
     monthly: Annotated[int, Field(ge=0, le=10)]
