@@ -257,6 +257,12 @@ class Config(Frozen):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _controls(self) -> Self:
+        if unknown := sorted(set(self.model.controls) - set(self.data.controls)):
+            raise ValueError(f"model.controls names {', '.join(unknown)}, which data.controls does not have")
+        return self
+
     @property
     def spec(self) -> Spec:
         """The model specification of this configuration, without data-derived constants."""

@@ -163,8 +163,9 @@ class BaselinePriors(Frozen):
     ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI, ``geo_effect`` is on the log
     of a channel's effect, all others are in standard deviations of the KPI (within geos). ``geo_intercept`` (in the middle
     of the training rows) and ``geo_trend`` are of a geo's deviation from the others. ``trend_change`` is of the change of slope
-    at each knot of a piecewise trend. ``noise``, ``drift`` and ``geo_effect`` scale half-normal priors; ``drift`` is the
-    standard deviation of the slow drift, or with knots of its change within a year; ``drift_length`` is its length in years.
+    at each knot of a piecewise trend. A control with a sign has a half-normal prior of scale
+    ``control``; sparse ones share a half-Cauchy scale of size ``sparse`` and are cut off at ``control`` (the regularised horseshoe
+    of Piironen and Vehtari, 2017). ``noise``, ``drift`` and ``geo_effect`` scale half-normal priors; ``drift`` is the standard deviation of the slow drift, or with knots of its change within a year; ``drift_length`` is its length in years.
     """
 
     media_share: Share
@@ -173,6 +174,7 @@ class BaselinePriors(Frozen):
     trend_change: Positive
     season: Positive
     control: Positive
+    sparse: Positive
     event: Positive
     treatment: Positive
     noise: Positive
@@ -198,6 +200,19 @@ class Seasonality(Frozen):
     decay: Annotated[float, Field(ge=0, le=5)]
 
 
+class ControlSettings(Frozen):
+    """What is known of a control: the sign of its coefficient, or that it probably has none worth keeping (``sparse``)."""
+
+    sign: Literal["positive", "negative"] | None = None
+    sparse: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.sign is not None and self.sparse:
+            raise ValueError("a control has a sign or is sparse, not both: a sparse prior is symmetric around zero")
+        return self
+
+
 class ModelSettings(Frozen):
     """The model family and its priors."""
 
@@ -211,6 +226,7 @@ class ModelSettings(Frozen):
     seasonality: Seasonality
     drift: bool | Literal["knots"]
     drift_spacing: Positive
+    controls: dict[str, ControlSettings]
     priors: EffectPrior
     organic_priors: EffectPrior
     split_sd: Positive

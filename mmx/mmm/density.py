@@ -34,7 +34,7 @@ def _to_value(block: Block, q: jax.Array, prior: jax.Array, lognormal: jax.Array
         return jnp.exp(prior[0] + prior[1] * q)
     if block.kind == "beta":
         return jax.nn.sigmoid(q)
-    return jnp.exp(q) if block.kind == "half_normal" else prior[0] + prior[1] * q
+    return jnp.exp(q) if block.kind in ("half_normal", "half_cauchy") else prior[0] + prior[1] * q
 
 
 def log_prior(structure: Structure, q: jax.Array, inputs: Inputs) -> jax.Array:
@@ -49,6 +49,9 @@ def log_prior(structure: Structure, q: jax.Array, inputs: Inputs) -> jax.Array:
         elif block.kind == "half_normal":
             ratio = jnp.exp(part) / prior[0]
             total += jnp.sum(0.5 * jnp.log(2.0 / jnp.pi) - jnp.log(prior[0]) - 0.5 * ratio**2 + part)
+        elif block.kind == "half_cauchy":
+            ratio = jnp.exp(part) / prior[0]
+            total += jnp.sum(jnp.log(2.0 / jnp.pi) - jnp.log(prior[0]) - jnp.log1p(ratio**2) + part)
         else:
             total += jnp.sum(-0.5 * part**2 - 0.5 * jnp.log(2.0 * jnp.pi))
     return total
@@ -162,20 +165,29 @@ def media_effect(structure: Structure, params: Params, inputs: Inputs) -> tuple[
 
 def baseline_sd(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
     """Prior standard deviations of the baseline coefficients, (column,)."""
+    sd = jnp.asarray(inputs["prior_sd"])
+    if structure.sparse:
+        at = np.array(structure.sparse)
+        sd = sd.at[at].set(collapse.sparse_sd(sd[at], params["sparse_local"], params["sparse_global"][0]))
     if not structure.drift_terms:
-        return jnp.asarray(inputs["prior_sd"])
+        return sd
     if structure.drift == "knots":
         drift = jnp.broadcast_to(params["drift_sd"], structure.drift_terms)
     else:
         drift = collapse.drift_sd(inputs["frequency"], params["drift_sd"][0], params["drift_length"][0])
-    fixed = jnp.asarray(inputs["prior_sd"])[: structure.columns - structure.drift_terms]
-    return jnp.concatenate([fixed, drift])
+    return jnp.concatenate([sd[: structure.columns - structure.drift_terms], drift])
+
+
+def sampled_effect(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
+    """Effect of media and of controls with a sign on the scaled KPI, (time, geo): all that is not integrated out."""
+    effect, _ = media_effect(structure, params, inputs)
+    return effect + inputs["signed"] @ params["control"] if structure.signed else effect
 
 
 def log_likelihood(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
     """Log density of the scaled KPI given the sampled parameters, the baseline integrated out."""
-    effect, _ = media_effect(structure, params, inputs)
-    return collapse.log_marginal(inputs["y"] - effect, baseline_sd(structure, params, inputs), params["noise"][0], inputs)
+    residual = inputs["y"] - sampled_effect(structure, params, inputs)
+    return collapse.log_marginal(residual, baseline_sd(structure, params, inputs), params["noise"][0], inputs)
 
 
 def log_density(structure: Structure, q: jax.Array, inputs: Inputs) -> jax.Array:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmx.data.panel import Floats, Panel
-from mmx.spec import Spec
+from mmx.spec import ControlSettings, Spec
 
 BOUNDARY = 1.5  # Range of the drift's basis over the range of the data; Riutort-Mayol et al. (2023), section 4.
 
@@ -38,6 +38,10 @@ class Design:
         What every geo has a coefficient of its own for, as its deviation from the others: 1, and the trend where there is one.
     local_sd : array, (local column,)
         Prior standard deviations of these deviations.
+    signed : array, (time, geo, signed control)
+        Controls whose coefficients have a sign, turned so that it is positive; they are not among the columns.
+    sparse : tuple of int
+        Columns of controls with a sparse prior.
     """
 
     z: Floats
@@ -47,6 +51,8 @@ class Design:
     frequency: Floats
     local: Floats
     local_sd: Floats
+    signed: Floats
+    sparse: tuple[int, ...]
 
 
 def build(spec: Spec, panel: Panel) -> Design:
@@ -59,12 +65,17 @@ def build(spec: Spec, panel: Panel) -> Design:
     columns = np.concatenate([panel.array("treatment"), panel.array("control")], axis=2)
     columns = ((columns - np.array(constants.column_mean)) / np.array(constants.column_sd)).swapaxes(0, 1)
     split = len(panel.names("treatment"))
+    known = [spec.model.controls.get(name, ControlSettings()) for name in panel.names("control")]
+    signs = np.array([{"positive": 1.0, "negative": -1.0, None: 0.0}[control.sign] for control in known])
+    signed = (columns[..., split:] * signs)[..., signs != 0]
+    free = columns[..., split:][..., signs == 0]
+    sparse = tuple(split + i for i, c in enumerate(c for c in known if c.sign is None) if c.sparse)
     events = panel.array("event").swapaxes(0, 1)
     own_events = bool((events != events[:, :1]).any())  # A column of the table may name an event in some geos only.
     event_sd = priors.event * constants.kpi_sd
     parts: list[tuple[str, Floats, float | Floats]] = [
         ("treatments", columns[..., :split], priors.treatment * constants.kpi_sd),
-        ("controls", columns[..., split:], priors.control * constants.kpi_sd),
+        ("controls", free, priors.control * constants.kpi_sd),
         *([("events", events, event_sd)] if own_events else []),
         ("intercept", np.ones((times, 1)), priors.intercept * rms),
     ]
@@ -94,8 +105,10 @@ def build(spec: Spec, panel: Panel) -> Design:
             blocks.append(np.broadcast_to(block if block.ndim == 3 else block[:, None, :], (times, geos, width)))
             sds.append(np.broadcast_to(sd, width))
             start += width
-    cells = columns.shape[2] + own_events * events.shape[2] if geos > 1 else 0
-    return Design(np.concatenate(blocks, axis=2), np.concatenate(sds), groups, cells, frequency, local, local_sd)
+    cells = split + free.shape[2] + own_events * events.shape[2] if geos > 1 else 0
+    return Design(
+        np.concatenate(blocks, axis=2), np.concatenate(sds), groups, cells, frequency, local, local_sd, signed, sparse
+    )
 
 
 def _trend(spec: Spec, trend: Floats) -> tuple[Floats, Floats]:

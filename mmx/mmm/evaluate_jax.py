@@ -74,9 +74,10 @@ def totals(
 @cache
 def _coefficients(structure: Structure) -> Callable[..., Any]:
     def one(params: dict[str, jax.Array], drawn: dict[str, jax.Array], inputs: dict[str, Any]) -> tuple[jax.Array, ...]:
-        media, beta = density.media_effect(structure, params, inputs)
+        _, beta = density.media_effect(structure, params, inputs)
+        residual = inputs["y"] - density.sampled_effect(structure, params, inputs)
         noise = params["noise"][0]
-        normal = collapse.normal_equations(inputs["y"] - media, density.baseline_sd(structure, params, inputs), noise, inputs)
+        normal = collapse.normal_equations(residual, density.baseline_sd(structure, params, inputs), noise, inputs)
         gamma, geo = collapse.draw_back(normal, noise, inputs, drawn["shared_noise"], drawn["geo_noise"])
         return beta, gamma, geo
 

@@ -51,6 +51,8 @@ def prepare(
         times=times,
         columns=design.z.shape[2],
         other=bool(counted[:, 1].any()),
+        signed=design.signed.shape[2],
+        sparse=design.sparse,
     )
     size = np.array(constants.geo_scale) * constants.kpi_scale
     y = panel.array("kpi").T / size - constants.kpi_center
@@ -77,6 +79,7 @@ def prepare(
         "local_sd": design.local_sd,
         "prior_sd": design.prior_sd,
         "frequency": design.frequency,
+        "signed": design.signed,
         "numerator": np.array(constants.numerator),
         "direct": np.array([kind == "coefficient" for kind in constants.kind]),
         "lognormal": structure.lognormal,
@@ -193,8 +196,11 @@ def prior_arrays(spec: Spec, structure: Structure) -> dict[str, Floats]:
         elif block.name == "drift_length":
             pairs = [priors.drift_length.location_scale()]
         elif block.kind == "half_normal":
-            scale = {"noise": priors.noise, "drift_sd": priors.drift}[block.name] * constants.kpi_sd
+            scales = {"noise": priors.noise, "drift_sd": priors.drift, "control": priors.control}
+            scale = scales[block.name] * constants.kpi_sd
             pairs = [(scale, 0.0)] * block.size
+        elif block.kind == "half_cauchy":  # The slab is the columns' own prior scale.
+            pairs = [(1.0 if block.name == "sparse_local" else priors.sparse * constants.kpi_sd, 0.0)] * block.size
         elif block.name == "geo_sd":
             pairs = [(0.0, priors.geo_effect)] * block.size
         elif block.kind == "normal":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mmx.mmm.kernel_baseline import collapsed, drift_back, drift_scale
+from mmx.mmm.kernel_baseline import collapsed, scales, scales_back
 from mmx.mmm.kernel_curves import curve
 from mmx.mmm.kernel_math import exp
 from mmx.mmm.kernel_national import collapsed_national
@@ -39,6 +39,12 @@ def _constrain(q, kind, first, second, norm, value, slope, grad):  # type: ignor
             grad[i] += first[i] * (1.0 - share) - second[i] * share
             value[i] = share
             slope[i] = share * (1.0 - share)
+        elif kind[i] == 4:
+            value[i] = np.exp(z)
+            slope[i] = value[i]
+            ratio = value[i] / first[i]
+            total += z - np.log1p(ratio * ratio)
+            grad[i] += 1.0 - 2.0 * ratio * ratio / (1.0 + ratio * ratio)
         else:
             value[i] = np.exp(z)
             slope[i] = value[i]
@@ -141,6 +147,13 @@ def _sum_by_geo(first, second, sign, out):  # type: ignore[no-untyped-def]
         a, b = first[t * geos : (t + 1) * geos], second[t * geos : (t + 1) * geos]
         for g in range(geos):
             out[g] += sign * a[g] * b[g]
+
+
+@njit(**OPTIONS)
+def _take(cells, scale, residual):  # type: ignore[no-untyped-def]
+    """Take a multiple of an array (cell,) from the residual."""
+    for i in range(residual.size):
+        residual[i] -= scale * cells[i]
 
 
 @njit(**OPTIONS)
@@ -247,13 +260,17 @@ def fill(q, a, work, grad):  # type: ignore[no-untyped-def]
     acted, per_unit, beta = np.zeros((media, geos)), np.zeros(media), np.empty(media)
     residual, cotangent, spare = scratch[0], scratch[1], scratch[2]
     _media(value, a, effect, factor, rows, other, spare, acted, per_unit, beta, residual)
-    prior_sd = drift_scale(value, a.special, a.prior_sd, a.frequency)
+    for k in range(a.signed.shape[0]):
+        _take(a.signed[k], value[a.special[5] + k], residual)
+    prior_sd = scales(value, a.special, a.prior_sd, a.frequency, a.sparse)
     if geos == 1:
         likelihood, by_sd, by_noise = collapsed_national(residual, prior_sd, value[a.special[0]], a, cotangent)
     else:
         likelihood, by_sd, by_noise = collapsed(residual, geos, prior_sd, value[a.special[0]], a, cotangent)
     by_value[a.special[0]] += by_noise
-    drift_back(value, a.special, by_sd, prior_sd, a.frequency, by_value)
+    scales_back(value, a.special, by_sd, prior_sd, a.frequency, a.sparse, by_value)
+    for k in range(a.signed.shape[0]):
+        by_value[a.special[5] + k] += _dot(a.signed[k], cotangent)
     by_effect = np.empty(media)
     for m in range(media):
         extra = other[m] if a.x_other.shape[0] > 0 else rows[m]

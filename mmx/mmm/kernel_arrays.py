@@ -14,7 +14,7 @@ from mmx.mmm.structure import Structure
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_KINDS = {"normal": 0, "lognormal": 1, "beta": 2, "half_normal": 3}
+_KINDS = {"normal": 0, "lognormal": 1, "beta": 2, "half_normal": 3, "half_cauchy": 4}
 SLOTS = 4  # Calls that can run at the same time without allocating memory.
 _LOG_2PI = float(np.log(2 * np.pi))
 
@@ -31,7 +31,7 @@ class Arrays(NamedTuple):
     saturation: Any  # (media,)
     adstock_first: Any  # (media,)
     at: Any  # (media, 7) effect, two of the adstock, two of the saturation, geo sd, first geo z
-    special: Any  # noise, drift sd, drift length, total, first split
+    special: Any  # noise, drift sd, drift length, total, and the first split, control, local and global sparse scale
     direct: Any  # (media,) 1 where the effect is the coefficient
     numerator: Any  # (media,)
     shared: Any  # media under one total
@@ -55,6 +55,8 @@ class Arrays(NamedTuple):
     own_sd: Any  # (own,)
     prior_sd: Any
     frequency: Any
+    sparse: Any  # columns with a sparse prior
+    signed: Any  # (signed control, cell)
     rows_used: Any
     log_weight: Any
     mirror: Any  # (media, geo) axis of the reflection behind the zero-sum deviations
@@ -99,6 +101,8 @@ LAYOUT = Arrays(  # See ``mmx.machine.code.table_of``.
     own_sd="f1",
     prior_sd="f1",
     frequency="f1",
+    sparse="i1",
+    signed="f2",
     rows_used="f0",
     log_weight="f0",
     mirror="f2",
@@ -118,7 +122,7 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
     first, size, cross = _classes(np.stack([own_w, own_sd], axis=1), own_z)
     times = 1 + int(np.flatnonzero(np.asarray(inputs["w"]).any(axis=1))[-1])
     cells = times * structure.geos
-    shared = _rotated(structure, inputs) if structure.geos == 1 else _as_it_is(inputs)
+    shared = _rotated(structure, inputs) if structure.geos == 1 else _as_it_is(structure, inputs)
 
     def floats(value: Any) -> Floats:
         return np.ascontiguousarray(value, dtype=np.float64)
@@ -163,6 +167,8 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         own_sd=own_sd,
         prior_sd=floats(shared["prior_sd"]),
         frequency=floats(inputs["frequency"]),
+        sparse=shared["sparse"],
+        signed=by_medium(inputs["signed"]),
         rows_used=float(inputs["rows_used"]),
         log_weight=float(inputs["log_weight"]),
         mirror=floats(inputs["geo_mirror"]),
@@ -174,30 +180,32 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
     )
 
 
-def _as_it_is(inputs: dict[str, Any]) -> dict[str, Floats]:
+def _as_it_is(structure: Structure, inputs: dict[str, Any]) -> dict[str, Any]:
     """Design of the shared columns."""
     kept = {name: np.asarray(inputs[name]) for name in ("z_cell", "z_time", "zz", "prior_sd")}
-    return {**kept, "roots": np.zeros(0), "cross": np.zeros((0, 0))}
+    return {**kept, "roots": np.zeros(0), "cross": np.zeros((0, 0)), "sparse": np.array(structure.sparse, dtype=np.int64)}
 
 
-def _rotated(structure: Structure, inputs: dict[str, Any]) -> dict[str, Floats]:
-    """Design of one geo, the columns before the drift's rotated.
+def _rotated(structure: Structure, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Design of one geo: columns of fixed prior first, rotated, then those whose prior scale is sampled, the drift's last.
 
     With their prior standard deviations ``D`` and ``D Z'WZ D = Q diag(roots) Q'``, the columns ``Z D Q`` have unit prior
     standard deviations, uncorrelated, and the products ``roots``: their posterior precision is diagonal at every noise.
     """
     z = np.concatenate([inputs["z_cell"][:, 0], inputs["z_time"]], axis=1)
-    fixed = z.shape[1] - structure.drift_terms
     sd, zz = np.array(inputs["prior_sd"], dtype=float), np.asarray(inputs["zz"], dtype=float)
-    roots, turn = np.linalg.eigh(sd[:fixed, None] * zz[:fixed, :fixed] * sd[:fixed])
-    turn = sd[:fixed, None] * turn
+    sampled = [*structure.sparse, *range(structure.columns - structure.drift_terms, structure.columns)]
+    fixed = np.setdiff1d(np.arange(structure.columns), sampled)
+    roots, turn = np.linalg.eigh(sd[fixed, None] * zz[np.ix_(fixed, fixed)] * sd[fixed])
+    turn = sd[fixed, None] * turn
     return {
         "z_cell": np.zeros((len(z), 1, 0)),
-        "z_time": np.concatenate([z[:, :fixed] @ turn, z[:, fixed:]], axis=1),
-        "zz": zz[fixed:, fixed:],
-        "prior_sd": np.concatenate([np.ones(fixed), sd[fixed:]]),
+        "z_time": np.concatenate([z[:, fixed] @ turn, z[:, sampled]], axis=1),
+        "zz": zz[np.ix_(sampled, sampled)],
+        "prior_sd": np.concatenate([np.ones(len(fixed)), sd[sampled]]),
         "roots": np.maximum(roots, 0.0),
-        "cross": turn.T @ zz[:fixed, fixed:],
+        "cross": turn.T @ zz[np.ix_(fixed, sampled)],
+        "sparse": len(fixed) + np.arange(len(structure.sparse)),
     }
 
 
@@ -243,7 +251,7 @@ def _places(structure: Structure) -> tuple[Ints, Ints]:
             at[medium, 1 + column] = structure.slices[name].start + i
     special = [
         structure.slices[name].start if name in structure.slices else -1
-        for name in ("noise", "drift_sd", "drift_length", "total", "split")
+        for name in ("noise", "drift_sd", "drift_length", "total", "split", "control", "sparse_local", "sparse_global")
     ]
     return at, np.array(special, dtype=np.int64)
 
@@ -251,5 +259,6 @@ def _places(structure: Structure) -> tuple[Ints, Ints]:
 def _norms(kind: Ints, a: Floats, b: Floats) -> Floats:
     beta = np.array([lgamma(c + d) - lgamma(c) - lgamma(d) if k == 2 else 0.0 for k, c, d in zip(kind, a, b, strict=True)])
     half = 0.5 * np.log(2.0 / np.pi) - np.log(np.where(kind == 3, a, 1.0))
-    norms: Floats = np.where(kind == 2, beta, np.where(kind == 3, half, -0.5 * _LOG_2PI))
+    cauchy = np.log(2.0 / np.pi) - np.log(np.where(kind == 4, a, 1.0))
+    norms: Floats = np.select([kind == 2, kind == 3, kind == 4], [beta, half, cauchy], -0.5 * _LOG_2PI)
     return norms

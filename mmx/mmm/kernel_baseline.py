@@ -10,9 +10,12 @@ from mmx.mmm.kernel_options import OPTIONS
 
 
 @njit(**OPTIONS)
-def drift_scale(value, special, prior_sd, frequency):  # type: ignore[no-untyped-def]
+def scales(value, special, prior_sd, frequency, sparse):  # type: ignore[no-untyped-def]
     """Prior standard deviations of all columns; the last ones are the drift's (Matern 5/2, or knots)."""
     sd = prior_sd.copy()
+    for k in range(sparse.size):
+        slab, free = sd[sparse[k]], value[special[6] + k] * value[special[7]]
+        sd[sparse[k]] = slab * free / np.sqrt(slab**2 + free**2)
     if special[1] < 0:
         return sd
     drift = sd[sd.size - frequency.size :]
@@ -28,12 +31,17 @@ def drift_scale(value, special, prior_sd, frequency):  # type: ignore[no-untyped
 
 
 @njit(**OPTIONS)
-def drift_back(value, special, by_sd, prior_sd, frequency, by_value):  # type: ignore[no-untyped-def]
-    """Carry the gradient of the drift's scales to its standard deviation and length."""
+def scales_back(value, special, by_sd, sd, frequency, sparse, by_value):  # type: ignore[no-untyped-def]
+    """Carry the gradient of the columns' scales to the parameters that they are made of."""
+    for k in range(sparse.size):
+        local, whole = value[special[6] + k], value[special[7]]
+        by_free = by_sd[sparse[k]] * (sd[sparse[k]] / (local * whole)) ** 3
+        by_value[special[6] + k] += by_free * whole
+        by_value[special[7]] += by_free * local
     if special[1] < 0:
         return
-    fixed = prior_sd.size - frequency.size
-    by_drift, drift = by_sd[fixed:], prior_sd[fixed:]
+    fixed = sd.size - frequency.size
+    by_drift, drift = by_sd[fixed:], sd[fixed:]
     if special[2] < 0:
         for j in range(drift.size):
             by_value[special[1]] += by_drift[j]

@@ -60,7 +60,7 @@ def constrained(structure: Structure, inputs: dict[str, Any], q: Floats) -> dict
 def _to_value(block: Block, q: Floats, prior: Floats, structure: Structure) -> Floats:
     if block.kind == "beta":
         value: Floats = 1.0 / (1.0 + np.exp(-q))
-    elif block.kind == "half_normal":
+    elif block.kind in ("half_normal", "half_cauchy"):
         value = np.exp(q)
     else:
         linear = prior[0] + prior[1] * q
@@ -80,6 +80,8 @@ def prior_vectors(structure: Structure, inputs: dict[str, Any], count: int, rng:
             parts.append(np.log(share) - np.log1p(-share))
         elif block.kind == "half_normal":
             parts.append(np.log(np.abs(rng.normal(0.0, first, size))))
+        elif block.kind == "half_cauchy":
+            parts.append(np.log(first) + np.log(np.abs(rng.standard_cauchy(size))))
         else:
             parts.append(rng.standard_normal(size))
     return np.concatenate(parts, axis=1)
@@ -127,7 +129,10 @@ def scales(structure: Structure, inputs: dict[str, Any], params: dict[str, Float
         z = params["geo_z"].reshape(samples, structure.media, structure.geos - 1)
         for m in range(structure.media):
             factor[:, :, m] = np.exp(params["geo_sd"][:, m : m + 1] * (z[:, m] @ inputs["geo_basis"][m].T))
-    prior_sd = np.broadcast_to(inputs["prior_sd"], (samples, structure.columns))
+    prior_sd = np.array(np.broadcast_to(inputs["prior_sd"], (samples, structure.columns)))
+    if structure.sparse:
+        slab, free = prior_sd[:, structure.sparse], params["sparse_local"] * params["sparse_global"]
+        prior_sd[:, structure.sparse] = slab * free / np.sqrt(slab**2 + free**2)
     if structure.drift_terms:
         drift = np.repeat(params["drift_sd"], structure.drift_terms, axis=1)
         if structure.drift == "hsgp":
@@ -152,5 +157,6 @@ def free_of(structure: Structure, inputs: dict[str, Any], params: dict[str, Floa
             inside = np.clip(value, 1e-7, 1 - 1e-7)  # A stored float32 may have been rounded to 0 or 1.
             parts.append(np.log(inside) - np.log1p(-inside))
         else:
-            parts.append(np.log(value) if block.kind == "half_normal" else (value - prior[0]) / prior[1])
+            logs = block.kind in ("half_normal", "half_cauchy")
+            parts.append(np.log(value) if logs else (value - prior[0]) / prior[1])
     return np.concatenate(parts, axis=-1)

@@ -29,6 +29,8 @@ def build(structure: Structure, inputs: dict[str, Any]) -> Any:
                 value = pm.Beta(site, alpha=prior[0], beta=prior[1], shape=block.size)
             elif block.kind == "half_normal":
                 value = pm.HalfNormal(site, sigma=prior[0], shape=block.size)
+            elif block.kind == "half_cauchy":
+                value = pm.HalfCauchy(site, beta=prior[0], shape=block.size)
             else:
                 z = pm.Normal(site, mu=0.0, sigma=1.0, shape=block.size)
                 value = prior[0] + prior[1] * z

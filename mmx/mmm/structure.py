@@ -25,7 +25,7 @@ class Block:
     size : int
     kind : str
         ``effect`` (standard normal, mapped by the media's effect priors), ``lognormal`` and ``normal`` (standard normal,
-        mapped), ``beta`` (logit) or ``half_normal`` (log).
+        mapped), ``beta`` (logit), ``half_normal`` or ``half_cauchy`` (log).
     media : tuple of int
         Media that the numbers belong to, in order; empty where they belong to none.
     """
@@ -46,6 +46,10 @@ class Structure:
         Geos, periods, columns of the baseline design (drift included), and how many of the last ones are drift.
     drift : {"hsgp", "knots", "none"}
         Kind of drift: what the prior standard deviations of its columns are made of.
+    signed : int
+        Controls whose coefficients have a sign: they are sampled and no columns of the design.
+    sparse : tuple of int
+        Columns of controls with a sparse prior.
     channels : int
         Paid media; the media after them are organic.
     adstock : tuple of (str, int), (media,)
@@ -70,6 +74,8 @@ class Structure:
     columns: int
     drift_terms: int
     drift: str
+    signed: int
+    sparse: tuple[int, ...]
     channels: int
     adstock: tuple[tuple[str, int], ...]
     saturation: tuple[str, ...]
@@ -100,6 +106,10 @@ class Structure:
             blocks.append(Block("drift_sd", 1, "half_normal"))
         if self.drift == "hsgp":
             blocks.append(Block("drift_length", 1, "lognormal"))
+        if self.signed:
+            blocks.append(Block("control", self.signed, "half_normal"))
+        if self.sparse:
+            blocks += [Block("sparse_local", len(self.sparse), "half_cauchy"), Block("sparse_global", 1, "half_cauchy")]
         if self.geos > 1:
             every = tuple(range(self.media))
             blocks += [
@@ -147,7 +157,9 @@ class Structure:
         return places
 
 
-def structure_of(spec: Spec, *, geos: int, times: int, columns: int, other: bool) -> Structure:
+def structure_of(
+    spec: Spec, *, geos: int, times: int, columns: int, other: bool, signed: int = 0, sparse: tuple[int, ...] = ()
+) -> Structure:
     """Static structure of a resolved specification.
 
     Raises
@@ -164,6 +176,8 @@ def structure_of(spec: Spec, *, geos: int, times: int, columns: int, other: bool
         columns=columns,
         drift_terms=spec.constants.drift_terms,
         drift="knots" if spec.model.drift == "knots" else "hsgp" if spec.model.drift else "none",
+        signed=signed,
+        sparse=sparse,
         channels=len(spec.channels),
         adstock=tuple((m.adstock, m.adstock_window if ADSTOCKS[m.adstock].windowed else 0) for m in media),
         saturation=tuple(m.saturation for m in media),
@@ -178,9 +192,9 @@ def structure_of(spec: Spec, *, geos: int, times: int, columns: int, other: bool
     )
 
 
+TRANSFORMS = {"beta": "logit", "half_normal": "log", "half_cauchy": "log"}
+
+
 def site_name(block: Block) -> str:
     """Name of the variable that the front ends sample for a block: ``_z`` marks a standard normal behind it."""
-    return block.name if block.kind in ("beta", "half_normal") else f"{block.name}_z"
-
-
-TRANSFORMS = {"beta": "logit", "half_normal": "log"}
+    return block.name if block.kind in TRANSFORMS else f"{block.name}_z"
