@@ -163,9 +163,10 @@ class BaselinePriors(Frozen):
     ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI, ``geo_effect`` is on the log
     of a channel's effect, all others are in standard deviations of the KPI (within geos). ``geo_intercept`` (in the middle
     of the training rows) and ``geo_trend`` are of a geo's deviation from the others. ``trend_change`` is of the change of slope
-    at each knot of a piecewise trend. A control with a sign has a half-normal prior of scale
-    ``control``; sparse ones share a half-Cauchy scale of size ``sparse`` and are cut off at ``control`` (the regularised horseshoe
-    of Piironen and Vehtari, 2017). ``noise``, ``drift`` and ``geo_effect`` scale half-normal priors; ``drift`` is the standard deviation of the slow drift, or with knots of its change within a year; ``drift_length`` is its length in years.
+    at each knot of a piecewise trend. A control with a sign has a half-normal prior of scale ``control``; sparse ones share a
+    half-Cauchy scale of size ``sparse`` and are cut off at ``control`` (the regularised horseshoe of Piironen and Vehtari,
+    2017). ``noise``, ``drift`` and ``geo_effect`` scale half-normal priors; ``drift`` is the standard deviation of the slow
+    drift, or with knots of its change within a year; ``drift_length`` is its length in years.
     """
 
     media_share: Share

@@ -93,14 +93,15 @@ def coefficients(
     samples = len(drawn["effect"])
     data = _data(structure, inputs)
     shapes, noise = _shapes(structure, params, samples), _floats(params["noise"][:, 0])
+    control = _floats(params["control"]) if structure.signed else np.zeros((samples, 0))
     names = ("effect", "factor", "prior_sd", "shared_noise", "geo_noise")
     effect, factor, prior_sd, shared_noise, geo_noise = (_floats(drawn[name]) for name in names)
     beta = np.empty((samples, structure.geos, structure.media))
     gamma, geo = np.empty((samples, structure.columns)), np.empty((samples, *data.local_w.shape))
 
     def block(rows: slice) -> None:
-        own = (shapes[rows], effect[rows], factor[rows], prior_sd[rows], noise[rows], shared_noise[rows], geo_noise[rows])
-        _call("coefficients", data, *own, beta[rows], gamma[rows], geo[rows])
+        own = (shapes, effect, factor, prior_sd, noise, control, shared_noise, geo_noise)
+        _call("coefficients", data, *(values[rows] for values in own), beta[rows], gamma[rows], geo[rows])
 
     _in_blocks(samples, block)
     return beta, gamma, geo
@@ -133,6 +134,7 @@ def _data(structure: Structure, inputs: Mapping[str, Any]) -> Data:
         x_other=_by_medium(inputs["x_other"]),
         counted=_floats(inputs["counted"]),
         money=_floats(inputs["money_train"]),
+        signed=_by_medium(inputs["signed"]),
         y=_floats(inputs["y"]),
         w=_floats(inputs["w"]),
         z_cell=_floats(inputs["z_cell"]),

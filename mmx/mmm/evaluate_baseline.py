@@ -90,11 +90,13 @@ def _factorise(matrix):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def coefficients(data, shapes, effect, factor, prior_sd, noise, shared_noise, geo_noise, beta, gamma, geo):  # type: ignore[no-untyped-def]
+def coefficients(  # type: ignore[no-untyped-def]
+    data, shapes, effect, factor, prior_sd, noise, control, shared_noise, geo_noise, beta, gamma, geo
+):
     """Fill ``beta`` (sample, geo, media), ``gamma`` (sample, column) and ``geo`` (sample, local column, geo) of draws.
 
-    ``shapes`` (sample, media, 5), ``effect`` (sample, media), ``factor`` (sample, geo, media), ``prior_sd`` (sample, column),
-    ``noise`` (sample,); ``shared_noise`` (sample, column) and ``geo_noise`` (sample, local column, geo) are standard normals.
+    ``shapes`` (sample, media, 4), ``effect`` (sample, media), ``factor`` (sample, geo, media), ``prior_sd`` (sample, column),
+    ``noise`` (sample,), ``control`` (sample, signed control); ``shared_noise`` (sample, column) and ``geo_noise`` (sample, local column, geo) are standard normals.
     """
     _, times, geos = data.x.shape
     n = prior_sd.shape[1]
@@ -103,6 +105,8 @@ def coefficients(data, shapes, effect, factor, prior_sd, noise, shared_noise, ge
     geo_precision, geo_rhs = np.ones((own, geos)), np.empty((own, geos))
     for s in range(noise.size):
         residual[:] = data.y
+        for k in range(data.signed.shape[0]):
+            residual -= control[s, k] * data.signed[k]
         _media(data, shapes[s], effect[s], factor[s], residual, beta[s], u, h)
         precision = 1.0 / (noise[s] * noise[s])
         _normal(data, residual, prior_sd[s], precision, matrix, rhs, geo_precision, geo_rhs)

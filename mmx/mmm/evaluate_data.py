@@ -15,6 +15,7 @@ class Data(NamedTuple):
     x_other: Any  # (media, time, geo)
     counted: Any  # (media, 2) how often the effect counts x and x_other
     money: Any  # (time, geo) of training rows
+    signed: Any  # (signed control, time, geo)
     y: Any  # (time, geo)
     w: Any  # (time, geo)
     z_cell: Any  # (time, geo, cell column)
@@ -34,6 +35,7 @@ _DATA = Data(
     x_other="f3",
     counted="f2",
     money="f2",
+    signed="f3",
     y="f2",
     w="f2",
     z_cell="f3",
@@ -47,5 +49,5 @@ _DATA = Data(
 LAYOUTS: dict[str, tuple[Any, ...]] = {  # Arguments of each function: see ``mmx.machine.code.table_of``.
     "by_period": ("i2", "f3", "f3", "f3", "f2", "i0", "f3"),
     "by_group": ("i2", "f3", "f3", "f3", "f3", "f2", "i2", "f1", "f4"),
-    "coefficients": (_DATA, "f3", "f2", "f3", "f2", "f1", "f2", "f3", "f3", "f2", "f3"),
+    "coefficients": (_DATA, "f3", "f2", "f3", "f2", "f1", "f2", "f2", "f3", "f3", "f2", "f3"),
 }

@@ -20,5 +20,7 @@ def predictive_cells(posterior: Posterior) -> Iterator[Floats]:
         x, beta = posterior.exposure[:, g : g + 1], posterior.beta[:, g : g + 1]
         media = levels(posterior.structure, posterior.params, beta, x, np.ones((len(x), 1)))[:, rows].sum(axis=2)
         media += posterior.gamma @ design.z[rows, g].T
+        if design.signed.shape[2]:
+            media += posterior.params["control"] @ design.signed[rows, g].T
         media += posterior.constants.kpi_center + posterior.local[:, :, g] @ design.local[:, rows]
         yield media

@@ -179,6 +179,9 @@ def _baseline(posterior: Posterior, carry_in: Floats, dates: pd.DatetimeIndex) -
     for name, where in design.groups.items():
         if name != "treatments":
             parts[name] = weighted[:, where] @ posterior.gamma[:, where].T
+    if design.signed.shape[2]:
+        signed = np.einsum("tgk,tg->tk", design.signed[rows], money) @ posterior.params["control"].T
+        parts["controls"] = parts.get("controls", 0.0) + signed
     centre = posterior.constants.kpi_center * money.sum(axis=1, keepdims=True)
     own = np.einsum("kt,tg,skg->kts", design.local[:, rows], money, posterior.local, optimize=True)
     parts["intercept"] = parts["intercept"] + centre + own[0]
