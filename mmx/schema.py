@@ -67,6 +67,18 @@ class ChannelSettings(MediaSettings):
 
     spend: str
     exposure: str | None = None
+    reach: str | None = None
+    frequency: str | None = None
+
+    @model_validator(mode="after")
+    def _reach(self) -> Self:
+        if (self.reach is None) != (self.frequency is None):
+            raise ValueError("reach and frequency go together: name both columns, or exposure")
+        if self.reach is not None and self.exposure is not None:
+            raise ValueError("a channel has an exposure, or reach and frequency: take one of them out")
+        if self.reach is not None and self.adstock_first is not None:
+            raise ValueError("with reach and frequency the curve is on frequency, before the adstock: take adstock_first out")
+        return self
 
 
 class OrganicSettings(MediaSettings):

@@ -310,6 +310,8 @@ class Constants(Frozen):
         What the effect parameter of each medium means: ``roas``, ``mroas``, ``contribution``, ``coefficient`` or ``total``.
     numerator : tuple of float, (media,)
         KPI money per unit of the effect parameter: spend for ``roas`` and ``mroas``, total KPI money for ``contribution``.
+    frequency_scale : tuple of float, (channel with reach,)
+        Mean frequency of active cells.
     column_mean, column_sd : tuple of float
         Standardisation of treatments, then controls. A treatment is measured from its minimum (``column_mean``).
     drift_terms : int
@@ -327,6 +329,7 @@ class Constants(Frozen):
     kpi_sd: float
     geo_scale: tuple[float, ...]
     media_scale: tuple[float, ...]
+    frequency_scale: tuple[float, ...]
     kind: tuple[EffectKind, ...]
     numerator: tuple[float, ...]
     column_mean: tuple[float, ...]

@@ -27,12 +27,14 @@ def check_values(rows: Rows, grid: Grid | None, config: Config, findings: Findin
     """
     for role in rows.roles:
         rows = _check_missing(rows, role, config, findings)
-    for role in rows.of("spend", "exposure", "organic"):
+    for role in rows.of("spend", "exposure", "frequency", "organic"):
         rows = _check_sign(rows, role, config, findings)
     dropped = _check_silent(rows, config, findings)
     for role in rows.of("exposure"):
         if role.name not in dropped:
             _check_unmatched(rows, role, config, findings)
+    for role in rows.of("frequency"):
+        _check_frequency(rows, role, findings)
     _check_population(rows, findings)
     _check_positive(rows, rows.of("unit_value"), "money per unit of the KPI, above 0", findings)
     _check_kpi(rows, findings)
@@ -97,7 +99,7 @@ def _repair(rows: Rows, role: Role, config: Config, missing: Bools) -> tuple[str
             policies.missing_spend,
             np.where(missing, 0.0, values) if policies.missing_spend == "zero" else None,
         )
-    if role.kind in ("exposure", "organic"):
+    if role.kind in ("exposure", "frequency", "organic"):
         allowed = policies.missing_exposure == "zero"
         return "missing_exposure", policies.missing_exposure, np.where(missing, 0.0, values) if allowed else None
     if role.kind in ("treatment", "control"):
@@ -215,6 +217,19 @@ def _check_unmatched(rows: Rows, role: Role, config: Config, findings: Findings)
             findings.refuse(f"channel {role.name!r}, column {column!r}, {place}", said, f"at most {_percent(limit)}", remedy)
         else:
             findings.notes.append(f"Channel {role.name!r} has {said} (column {column!r}, {place}).")
+
+
+def _check_frequency(rows: Rows, role: Role, findings: Findings) -> None:
+    """Where somebody was reached, he was reached at least once."""
+    reach = next((r for r in rows.of("exposure") if r.name == role.name), None)
+    if reach is None:
+        return
+    low = (rows.numbers[reach.column] > 0) & (rows.numbers[role.column] < 1)
+    if low.any():
+        came = f"{plural(int(low.sum()), 'value')} below 1 where {reach.column!r} is above 0"
+        expected = "times that each person reached saw the medium, on average: at least 1"
+        where = f"column {role.column!r}, {rows.where(low, role.column)}"
+        findings.refuse(where, came, expected, "Correct it: frequency is impressions over reach.")
 
 
 def _percent(share: float) -> str:

@@ -58,7 +58,10 @@ def log_prior(structure: Structure, q: jax.Array, inputs: Inputs) -> jax.Array:
 
 
 def saturated(structure: Structure, params: Params, x: jax.Array) -> jax.Array:
-    """Adstocked and saturated exposure, (time, geo, media), without the coefficients."""
+    """Adstocked and saturated exposure, (time, geo, media), without the coefficients.
+
+    ``x`` is (time, geo, media + frequencies): see ``Structure.often``.
+    """
 
     def carry(x: jax.Array, media: list[int]) -> jax.Array:
         def apply(x: jax.Array, media: list[int]) -> jax.Array:
@@ -75,9 +78,14 @@ def saturated(structure: Structure, params: Params, x: jax.Array) -> jax.Array:
         return _by_family(structure.saturation, u, media, apply)
 
     def both(x: jax.Array, media: list[int]) -> jax.Array:
-        return saturate(carry(x, media), media) if structure.adstock_first[media[0]] else carry(saturate(x, media), media)
+        if structure.order[media[0]] == "adstock":
+            return saturate(carry(x, media), media)
+        if structure.order[media[0]] == "saturation":
+            return carry(saturate(x, media), media)
+        return carry(x * saturate(often[..., np.array([structure.often[m] for m in media])], media), media)
 
-    return _by_family(structure.adstock_first, x, list(range(structure.media)), both)
+    often = x
+    return _by_family(structure.order, x[..., : structure.media], list(range(structure.media)), both)
 
 
 def _pick(structure: Structure, params: Params, names: tuple[str, ...], media: list[int]) -> Params:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from mmx.data.panel import Floats
 from mmx.machine import code
 from mmx.mmm.evaluate_data import LAYOUTS, Data
-from mmx.mmm.kernel_codes import ADSTOCK_CODES, SATURATION_CODES
+from mmx.mmm.kernel_codes import ADSTOCK_CODES, SATURATION_CODES, order_codes
 from mmx.mmm.structure import Structure
 
 Ints = npt.NDArray[np.int64]
@@ -149,9 +149,8 @@ def _data(structure: Structure, inputs: Mapping[str, Any]) -> Data:
 
 def _codes(structure: Structure) -> Ints:
     adstock = [(ADSTOCK_CODES[family], window) for family, window in structure.adstock]
-    saturation = [(SATURATION_CODES[f], first) for f, first in zip(structure.saturation, structure.adstock_first, strict=True)]
-    columns = [(*code, *after) for code, after in zip(adstock, saturation, strict=True)]
-    return np.array(np.transpose(columns), dtype=np.int64, order="C")
+    codes = np.array([(*code, SATURATION_CODES[f]) for code, f in zip(adstock, structure.saturation, strict=True)])
+    return np.ascontiguousarray(np.column_stack([codes, order_codes(structure)]).T, dtype=np.int64)
 
 
 def _shapes(structure: Structure, params: Mapping[str, Floats], samples: int) -> Floats:

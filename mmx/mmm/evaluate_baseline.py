@@ -11,18 +11,19 @@ from mmx.mmm.evaluate_options import compiled
 @compiled
 def _media(data, shapes, effect, factor, residual, beta, u, h):  # type: ignore[no-untyped-def]
     """Fill one draw's coefficients ``beta`` (geo, media) and take all media off the KPI in ``residual`` (time, geo)."""
-    media, times, geos = data.x.shape
+    times, geos = residual.shape
+    media = data.codes.shape[1]
     acted = np.empty(geos)
     for m in range(media):
         unit = 1.0
         if not data.direct[m]:
             acted[:] = 0.0
             if data.counted[m, 1] != 0.0:
-                level(data.codes[:, m], shapes[m], data.x_other[m], u, h)
+                level(data.codes[:, m], shapes[m], m, data.x_other, u, h)
                 for t in range(times):
                     for g in range(geos):
                         acted[g] += data.counted[m, 1] * data.money[t, g] * h[t, g]
-        level(data.codes[:, m], shapes[m], data.x[m], u, h)
+        level(data.codes[:, m], shapes[m], m, data.x, u, h)
         if not data.direct[m]:
             per_unit = 0.0
             for t in range(times):

@@ -130,14 +130,18 @@ def saturate(code, shape, u, h):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def level(codes, shape, x, u, h):  # type: ignore[no-untyped-def]
-    """Fill one medium's adstocked and saturated exposure ``h`` (time, geo) from exposure ``x``; ``u`` is scratch memory.
+def level(codes, shape, m, x, u, h):  # type: ignore[no-untyped-def]
+    """Fill one medium's adstocked and saturated exposure ``h`` (time, geo) from ``x`` (media + frequencies, time, geo).
 
-    ``codes`` (4,) are a column of ``Data.codes``. Where the adstock comes first, ``u`` leaves as the adstocked exposure.
+    ``codes`` (4,) are a column of ``Data.codes``; ``u`` is scratch memory.
     """
     if codes[3] == 1:
-        carry(codes[0], codes[1], shape, x, u)
+        carry(codes[0], codes[1], shape, x[m], u)
         saturate(codes[2], shape, u.reshape(-1), h.reshape(-1))
-    else:
-        saturate(codes[2], shape, x.reshape(-1), u.reshape(-1))
-        carry(codes[0], codes[1], shape, u, h)
+        return
+    saturate(codes[2], shape, x[m if codes[3] == 0 else codes[3] - 2].reshape(-1), u.reshape(-1))
+    if codes[3] > 1:
+        for t in range(u.shape[0]):
+            for g in range(u.shape[1]):
+                u[t, g] *= x[m, t, g]
+    carry(codes[0], codes[1], shape, u, h)

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 class Data(NamedTuple):
     """What all draws share, as contiguous arrays."""
 
-    codes: Any  # (4, media) adstock, window, saturation, whether the adstock comes first
+    codes: Any  # (4, media) adstock, window, saturation, and kernel_codes.order_codes
     direct: Any  # (media,) 1 where the effect is the coefficient
     numerator: Any  # (media,)
-    x: Any  # (media, time, geo)
-    x_other: Any  # (media, time, geo)
+    x: Any  # (media + frequencies, time, geo)
+    x_other: Any  # (media + frequencies, time, geo)
     counted: Any  # (media, 2) how often the effect counts x and x_other
     money: Any  # (time, geo) of training rows
     signed: Any  # (signed control, time, geo)

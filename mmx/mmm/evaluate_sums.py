@@ -1,7 +1,7 @@
 """KPI money of media from draws: by period, and summed over groups of periods at several multiples of the exposure.
 
 Layouts: ``codes`` (4, media) of ``Data``; ``shapes`` (sample, media, 4); ``beta`` (sample, geo, media);
-exposures (media, time, geo); ``money`` (time, geo). Each draw is summed on its own, in one order, whatever the number of
+exposures (media + frequencies, time, geo); ``money`` (time, geo). Each draw is summed on its own, in one order, whatever the number of
 threads.
 """
 
@@ -22,7 +22,7 @@ def by_period(codes, shapes, beta, x, money, first, out):  # type: ignore[no-unt
     h, paid = whole.reshape(-1)[first * geos :], money.reshape(-1)[first * geos :]
     for s in range(samples):
         for m in range(media):
-            level(codes[:, m], shapes[s, m], x[m], u, whole)
+            level(codes[:, m], shapes[s, m], m, x, u, whole)
             if geos == 1:
                 for t in range(h.size):
                     out[s, t, m] = h[t] * (beta[s, 0, m] * paid[t])
@@ -53,6 +53,14 @@ def _weighted(weight, odds, scale):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def _add(fixed, multiplier, moved, out):  # type: ignore[no-untyped-def]
+    """Fill ``fixed + multiplier * moved``, all (time, geo)."""
+    for t in range(out.shape[0]):
+        for g in range(out.shape[1]):
+            out[t, g] = fixed[t, g] + multiplier * moved[t, g]
+
+
+@compiled
 def by_group(codes, shapes, beta, x, before, money, runs, multipliers, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (sample, multiplier, group, media) with money of exposure ``before + multiplier * x``.
 
@@ -61,7 +69,7 @@ def by_group(codes, shapes, beta, x, before, money, runs, multipliers, out):  # 
     samples, media, _ = shapes.shape
     _, times, geos = x.shape
     moved, fixed, whole = np.empty((times, geos)), np.zeros((times, geos)), np.empty((times, geos))
-    h, weight, u = whole.reshape(-1), np.empty(times * geos), np.empty((times, geos))
+    h, weight, u, mixed = whole.reshape(-1), np.empty(times * geos), np.empty((times, geos)), np.empty_like(x)
     alone = before.shape[1] == 0
     out[:] = 0.0
     for s in range(samples):
@@ -71,9 +79,6 @@ def by_group(codes, shapes, beta, x, before, money, runs, multipliers, out):  # 
             for t in range(times):
                 for g in range(geos):
                     weight[t * geos + g] = beta[s, g, m] * money[t, g]
-            moved[:] = x[m]
-            if not alone:
-                fixed[:] = before[m]
             if first:
                 carry(codes[0, m], codes[1, m], shape, x[m], moved)
                 if not alone:
@@ -85,14 +90,13 @@ def by_group(codes, shapes, beta, x, before, money, runs, multipliers, out):  # 
                     continue
                 # Hill without carry-in: (k u)^slope is k^slope u^slope, so one power serves all multipliers.
                 scale = multipliers[k] ** -shape[3] if one else 0.0
-                if not one:
-                    for t in range(times):
-                        for g in range(geos):
-                            u[t, g] = fixed[t, g] + multipliers[k] * moved[t, g]
+                if first and not one:
+                    _add(fixed, multipliers[k], moved, u)
                     saturate(codes[2, m], shape, u.reshape(-1), h)
-                    if not first:
-                        u[:] = whole
-                        carry(codes[0, m], codes[1, m], shape, u, whole)
+                elif not first:
+                    for place in (m, max(codes[3, m] - 2, m)):
+                        _add(fixed if alone else before[place], multipliers[k], x[place], mixed[place])
+                    level(codes[:, m], shape, m, mixed, u, whole)
                 for j in range(runs.shape[0]):
                     cells = slice(runs[j, 0] * geos, runs[j, 1] * geos)
                     if one:

@@ -43,7 +43,7 @@ def prepare(
     geos, times = panel.data.sizes["geo"], panel.data.sizes["time"]
     w = np.repeat(row_weights[:, None], geos, axis=1)
     train = w > 0
-    x = scale_media(media_exposure(panel), constants)
+    x = scaled_exposure(panel, constants)
     other, counted = other_exposure(constants, x, train)
     structure = structure_of(
         spec,
@@ -53,6 +53,7 @@ def prepare(
         other=bool(counted[:, 1].any()),
         signed=design.signed.shape[2],
         sparse=design.sparse,
+        frequency=panel.names("frequency"),
     )
     size = np.array(constants.geo_scale) * constants.kpi_scale
     y = panel.array("kpi").T / size - constants.kpi_center
@@ -102,20 +103,22 @@ def other_exposure(constants: Constants, x: Floats, train: npt.NDArray[np.bool_]
     Parameters
     ----------
     constants : Constants
-    x : array, (time, geo, media)
+    x : array, (time, geo, media + frequencies)
     train : array of bool, (time, geo)
 
     Returns
     -------
-    other : array, (time, geo, media)
-        Exposure.
+    other : array, (time, geo, media + frequencies)
+        Exposure, and the same frequencies.
     counted : array, (media, 2)
         How often the effect counts the actual exposure, and the other one.
     """
     marginal = np.array([kind == "mroas" for kind in constants.kind])
-    other = np.where(train[..., None], x * np.where(marginal, 1.0 + STEP, 0.0), x)
+    media = len(marginal)
+    other = x.copy()
+    other[..., :media] = np.where(train[..., None], x[..., :media] * np.where(marginal, 1.0 + STEP, 0.0), x[..., :media])
     stop = int(np.flatnonzero(train.any(axis=1))[-1]) + 1
-    carries_in = bool(np.where(train[..., None], 0.0, x)[:stop].any())
+    carries_in = bool(np.where(train[..., None], 0.0, x[..., :media])[:stop].any())
     counted = np.where(marginal[:, None], [-1.0 / STEP, 1.0 / STEP], [1.0, -1.0 * carries_in])
     return other, counted
 
@@ -143,10 +146,18 @@ def local_columns(columns: Floats, w: Floats) -> tuple[Floats, Floats]:
     return local, middle
 
 
-def scale_media(exposure: Floats, constants: Constants) -> Floats:
-    """Exposure (geo, time, media) per head and in multiples of the mean active exposure, as (time, geo, media)."""
-    scaled: Floats = exposure / np.array(constants.geo_scale)[:, None, None] / np.array(constants.media_scale)
-    return scaled.swapaxes(0, 1)
+def scaled_exposure(panel: Panel, constants: Constants) -> Floats:
+    """Exposure per head and frequency, in multiples of their means over active cells.
+
+    Returns
+    -------
+    array, (time, geo, media + frequencies)
+        The frequencies of channels with reach stand after all media: see ``Structure.often``.
+    """
+    exposure = media_exposure(panel) / np.array(constants.geo_scale)[:, None, None] / np.array(constants.media_scale)
+    often = panel.array("media_frequency") / np.array(constants.frequency_scale)
+    scaled: Floats = np.concatenate([exposure, often], axis=2).swapaxes(0, 1)
+    return scaled
 
 
 def money_per_unit(panel: Panel, constants: Constants) -> Floats:

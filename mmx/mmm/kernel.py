@@ -199,12 +199,12 @@ def _media(value, a, effect, factor, rows, other, steep, acted, per_unit, beta, 
     for i in range(residual.size):
         residual[i] = a.y[i]
     for m in range(media):
-        curve(a, m, value, a.x[m], geos, rows[m], steep)
+        curve(a, m, value, a.x, geos, rows[m], steep)
         beta[m] = effect[m]
         if not a.direct[m]:
             _sum_by_geo(a.money, rows[m, 0], a.counted[m, 0], acted[m])
             if a.counted[m, 1] != 0.0:
-                curve(a, m, value, a.x_other[m], geos, other[m], steep)
+                curve(a, m, value, a.x_other, geos, other[m], steep)
                 _sum_by_geo(a.money, other[m, 0], a.counted[m, 1], acted[m])
             for g in range(geos):
                 per_unit[m] += factor[m, g] * acted[m, g]
@@ -246,7 +246,7 @@ def fill(q, a, work, grad):  # type: ignore[no-untyped-def]
     """Fill the gradient (dim,) and return the log density; ``work`` is scratch memory, one slot of ``a.work``."""
     for i in range(grad.size):
         grad[i] = 0.0
-    media, cells, geos = a.x.shape[0], a.x.shape[1], a.mirror.shape[1]
+    media, cells, geos = a.adstock.size, a.x.shape[1], a.mirror.shape[1]
     value, slope, by_value = np.empty(q.size), np.empty(q.size), np.zeros(q.size)
     total = _constrain(q, a.kind, a.first, a.second, a.norm, value, slope, grad)
     effect, weights = np.empty(media), np.empty(a.shared.size)
@@ -256,7 +256,7 @@ def fill(q, a, work, grad):  # type: ignore[no-untyped-def]
     rows = work[: media * 5 * cells].reshape((media, 5, cells))
     rest = work[media * 5 * cells :]
     scratch = rest[: 3 * cells].reshape((3, cells))
-    other = rest[3 * cells :].reshape((a.x_other.shape[0], 5, cells))
+    other = rest[3 * cells :].reshape((media if a.x_other.shape[0] > 0 else 0, 5, cells))
     acted, per_unit, beta = np.zeros((media, geos)), np.zeros(media), np.empty(media)
     residual, cotangent, spare = scratch[0], scratch[1], scratch[2]
     _media(value, a, effect, factor, rows, other, spare, acted, per_unit, beta, residual)

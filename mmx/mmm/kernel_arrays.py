@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mmx.mmm.kernel_codes import ADSTOCK_CODES, SATURATION_CODES
+from mmx.mmm.kernel_codes import ADSTOCK_CODES, SATURATION_CODES, order_codes
 from mmx.mmm.structure import Structure
 
 Floats = npt.NDArray[np.float64]
@@ -29,7 +29,7 @@ class Arrays(NamedTuple):
     adstock: Any  # (media,)
     window: Any  # (media,)
     saturation: Any  # (media,)
-    adstock_first: Any  # (media,)
+    order: Any  # (media,) see kernel_codes.order_codes
     at: Any  # (media, 7) effect, two of the adstock, two of the saturation, geo sd, first geo z
     special: Any  # noise, drift sd, drift length, total, and the first split, control, local and global sparse scale
     direct: Any  # (media,) 1 where the effect is the coefficient
@@ -37,8 +37,8 @@ class Arrays(NamedTuple):
     shared: Any  # media under one total
     split_sd: Any
     split_basis: Any  # (shared, shared - 1)
-    x: Any  # (media, cell); cells in the order time, geo
-    x_other: Any  # (media, cell); no media where nothing else is counted
+    x: Any  # (media + frequencies, cell); cells in the order time, geo
+    x_other: Any  # (media + frequencies, cell); nothing where nothing else is counted
     counted: Any  # (media, 2) how often the effect counts x and x_other
     money: Any  # (cell,) of training rows
     y: Any  # (cell,)
@@ -75,7 +75,7 @@ LAYOUT = Arrays(  # See ``mmx.machine.code.table_of``.
     adstock="i1",
     window="i1",
     saturation="i1",
-    adstock_first="i1",
+    order="i1",
     at="i2",
     special="i1",
     direct="i1",
@@ -141,7 +141,7 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         adstock=np.array([ADSTOCK_CODES[f] for f, _ in structure.adstock], dtype=np.int64),
         window=np.array([w for _, w in structure.adstock], dtype=np.int64),
         saturation=np.array([SATURATION_CODES[f] for f in structure.saturation], dtype=np.int64),
-        adstock_first=np.array(structure.adstock_first, dtype=np.int64),
+        order=order_codes(structure),
         at=at,
         special=special,
         direct=np.array([k == "coefficient" for k in structure.kind], dtype=np.int64),
@@ -150,7 +150,7 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         split_sd=float(inputs["split_sd"]),
         split_basis=floats(inputs["split_basis"]),
         x=by_medium(inputs["x"]),
-        x_other=by_medium(inputs["x_other"])[: structure.media * structure.other],
+        x_other=by_medium(inputs["x_other"])[: (structure.media + len(structure.often)) * structure.other],
         counted=floats(inputs["counted"]),
         money=by_cell(inputs["money_train"]),
         y=by_cell(inputs["y"]),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from mmx.mmm.structure import Structure
 
 ADSTOCK_CODES = {
@@ -24,6 +27,17 @@ SATURATION_CODES = {
     "log": 6,
     "tanh": 7,
 }
+
+
+def order_codes(structure: Structure) -> npt.NDArray[np.int64]:
+    """Order of adstock and saturation, (media,): 1 adstock first, 0 saturation first, above it a frequency's place from 2 on.
+
+    The place is that of the frequency among the arrays of exposure, plus 2.
+    """
+    codes = [{"adstock": 1, "saturation": 0}.get(order, -1) for order in structure.order]
+    for medium, place in structure.often.items():
+        codes[medium] = place + 2
+    return np.array(codes, dtype=np.int64)
 
 
 def supports(structure: Structure) -> bool:

@@ -18,23 +18,27 @@ def times(by, steep):  # type: ignore[no-untyped-def]
 
 @njit(**OPTIONS)
 def curve(a, m, value, x, geos, rows, steep):  # type: ignore[no-untyped-def]
-    """Fill one medium's ``rows`` (5, cell): its level, and the tangents by two parameters of each family.
+    """Fill one medium's ``rows`` (5, cell) from exposure (media + frequencies, cell): level, tangents by two parameters each.
 
     The adstock's stand first. Rows of parameters that the families lack (``a.at`` is -1) are left as they are.
     """
-    at, level = a.at[m], rows[0]
-    if a.adstock_first[m]:
-        carry(a.adstock[m], a.window[m], value[at[1]], value[at[2]], x, geos, level, rows[1], rows[2])
+    at, level, order = a.at[m], rows[0], a.order[m]
+    if order == 1:
+        carry(a.adstock[m], a.window[m], value[at[1]], value[at[2]], x[m], geos, level, rows[1], rows[2])
         saturate(a.saturation[m], value[at[3]], value[at[4]], level, steep, rows[3], rows[4])
         for j in range(1, 3):
             if at[j] >= 0:
                 times(rows[j], steep)
         return
-    copy(x, level)
+    copy(x[m] if order == 0 else x[order - 2], level)
     saturate(a.saturation[m], value[at[3]], value[at[4]], level, steep, rows[3], rows[4])
+    if order > 1:
+        times(level, x[m])
     copy(level, steep)
     carry(a.adstock[m], a.window[m], value[at[1]], value[at[2]], steep, geos, level, rows[1], rows[2])
     for j in range(3, 5):
         if at[j] >= 0:
+            if order > 1:
+                times(rows[j], x[m])
             copy(rows[j], steep)
             carry_only(a.adstock[m], a.window[m], value[at[1]], value[at[2]], steep, geos, rows[j])

@@ -12,9 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmx.data.panel import Floats, Panel
-from mmx.mmm.inputs import money_per_unit, scale_media
+from mmx.mmm.inputs import money_per_unit, scaled_exposure
 from mmx.mmm.levels import levels, totals
-from mmx.mmm.resolve import media_exposure
 from mmx.mmm.structure import Structure
 from mmx.spec import Constants, Spec
 
@@ -96,8 +95,14 @@ class Posterior:
 
     @cached_property
     def exposure(self) -> Floats:
-        """Scaled exposure of all periods up to the last training row, (time, geo, media)."""
-        return scale_media(media_exposure(self.panel), self.constants)[: self.stop]
+        """Scaled exposure of all periods up to the last training row, then frequencies, (time, geo, media + frequencies)."""
+        return scaled_exposure(self.panel, self.constants)[: self.stop]
+
+    def _alone(self, x: Floats) -> Floats:
+        """Copy exposure (time, geo, media + frequencies) without the frequencies: what is multiplied or comes before."""
+        alone = x.copy()
+        alone[..., self.structure.media :] = 0.0
+        return alone
 
     @cached_property
     def money(self) -> Floats:
@@ -131,13 +136,14 @@ class Posterior:
         -------
         array, (sample, stop + tail, media)
         """
-        x = self.exposure * np.where(self.window[: self.stop], multiplier, 1.0)[:, None, None]
+        inside = self.window[: self.stop]
+        x = self.exposure + self._alone((multiplier - 1.0) * np.where(inside[:, None, None], self.exposure, 0.0))
         return self._levels(*(self.extended(x, self.money, self.mean_money) if tail else (x, self.money)), draws)
 
     @cached_property
     def has_carry_in(self) -> bool:
         """Whether media act before, or between, the training rows."""
-        return bool(self.exposure[~self.window[: self.stop]].any())
+        return bool(self.exposure[~self.window[: self.stop], :, : self.structure.media].any())
 
     def totals(self, multipliers: Sequence[float]) -> Floats:
         """Money per medium with the window's exposure multiplied, summed over the training rows and over the tail.
@@ -153,9 +159,10 @@ class Posterior:
             Training rows, then tail.
         """
         inside = self.window[: self.stop]
-        x, money = self.extended(np.where(inside[:, None, None], self.exposure, 0.0), self.money, self.mean_money)
+        moved = self._alone(np.where(inside[:, None, None], self.exposure, 0.0))
+        x, money = self.extended(moved, self.money, self.mean_money)
         before = np.zeros_like(x)
-        before[: self.stop][~inside] = self.exposure[~inside]
+        before[: self.stop] = self.exposure - moved
         groups = np.append(np.where(inside, 0, -1), np.ones(self.tail, dtype=int))
         return totals(self.structure, self.params, self.beta, x, before, money, groups, np.array(multipliers))
 
@@ -183,6 +190,7 @@ class Posterior:
         reference = reference or self.reference(horizon)
         exposure = np.zeros((horizon, *self.exposure.shape[1:]))
         exposure[..., :channels] = spend * reference.exposure_per_money
+        exposure[..., self.structure.media :] = reference.frequency
         x = np.concatenate([self.exposure, exposure])
         money = np.concatenate([self.money, np.repeat(reference.money[None], horizon, axis=0)])
         value = self._levels(*self.extended(x, money, reference.money), draws, first=self.stop)
@@ -224,10 +232,16 @@ class Posterior:
         return Reference(
             spend=spend,
             exposure_per_money=per_money,
+            frequency=self._usual_frequency(start, stop),
             money=self.money[start:stop].mean(axis=0),
             starts=tuple(str(d.date()) for d in future_dates(first, horizon, self.panel.frequency)),
             kind=kind,
         )
+
+    def _usual_frequency(self, start: int, stop: int) -> Floats:
+        """Frequency in some periods, (period, geo, frequencies); its mean over active cells, 1 when scaled, where it is zero."""
+        often = self.exposure[start:stop, :, self.structure.media :]
+        return np.where(often > 0, often, 1.0)
 
     def split_chains(self, values: Floats) -> Floats:
         """(sample, ...) as (chain, draw, ...)."""
@@ -244,6 +258,8 @@ class Reference:
         Money per period: the current plan.
     exposure_per_money : array, (horizon, geo, channel)
         Scaled exposure per unit of money; the channel's average where a cell has no spend.
+    frequency : array, (horizon, geo, frequencies)
+        Scaled frequency of channels with reach: a plan buys more or less reach at these.
     money : array, (geo,)
         KPI money per unit of the scaled KPI, the mean of the reference window.
     starts : tuple of str, (horizon,)
@@ -253,6 +269,7 @@ class Reference:
 
     spend: Floats
     exposure_per_money: Floats
+    frequency: Floats
     money: Floats
     starts: tuple[str, ...]
     kind: str

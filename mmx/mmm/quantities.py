@@ -195,7 +195,7 @@ def _baseline(posterior: Posterior, carry_in: Floats, dates: pd.DatetimeIndex) -
 def _curves(posterior: Posterior, rows: np.ndarray) -> pd.DataFrame:
     """Contribution in the window at multiples of every cell, with the observed range marked."""
     value = posterior.totals(MULTIPLIERS)[:, :, 0]
-    exposure = posterior.exposure[rows]
+    exposure = posterior.exposure[rows][..., : posterior.structure.media]
     spend = np.append(window_spend(posterior), posterior.panel.array("organic")[:, posterior.window].sum(axis=(0, 1)))
     frames = []
     for k, multiplier in enumerate(MULTIPLIERS):

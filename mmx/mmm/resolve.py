@@ -43,6 +43,7 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
     active = np.where(x > 0, x, np.nan)
     has_any = np.isfinite(active).any(axis=(0, 1))
     media_scale = np.where(has_any, np.nanmean(np.where(has_any, active, 1.0), axis=(0, 1)), 1.0)
+    often = panel.array("media_frequency")[:, train]
     kind, numerator = _effects(spec, panel, train, has_any)
     columns = np.concatenate([panel.array("treatment"), panel.array("control")], axis=2)[:, train]
     treatments = len(panel.names("treatment"))
@@ -60,6 +61,7 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
                 kpi_sd=float(math.sqrt((within**2).mean())),
                 geo_scale=tuple(geo_scale.tolist()),
                 media_scale=tuple(media_scale.tolist()),
+                frequency_scale=tuple(float(f[f > 0].mean()) if (f > 0).any() else 1.0 for f in np.moveaxis(often, 2, 0)),
                 kind=kind,
                 numerator=numerator,
                 column_mean=tuple(centre.tolist()),

@@ -56,8 +56,9 @@ class Structure:
         Family and window.
     saturation : tuple of str, (media,)
         Saturation family.
-    adstock_first : tuple of bool, (media,)
-        Whether exposure carries over before it saturates.
+    order : tuple of str, (media,)
+        ``adstock``: exposure carries over, then saturates. ``saturation``: the reverse. ``frequency``: exposure is reach, which
+        carries over after it was multiplied by the saturation of its frequency.
     shared : tuple of int
         Media under one prior on their total.
     effect, kind : tuple of str, (media,)
@@ -79,7 +80,7 @@ class Structure:
     channels: int
     adstock: tuple[tuple[str, int], ...]
     saturation: tuple[str, ...]
-    adstock_first: tuple[bool, ...]
+    order: tuple[str, ...]
     shared: tuple[int, ...]
     effect: tuple[str, ...] = field(compare=False)
     kind: tuple[str, ...] = field(compare=False)
@@ -132,6 +133,11 @@ class Structure:
                 found[name].append((medium, 2 + column))
         return {name: tuple(places) for name, places in found.items() if places}
 
+    @cached_property
+    def often(self) -> dict[int, int]:
+        """Place of the frequency of each medium that has one among the arrays of exposure: after all media."""
+        return {m: self.media + i for i, m in enumerate(m for m in range(self.media) if self.order[m] == "frequency")}
+
     @property
     def dim(self) -> int:
         """Length of the unconstrained vector."""
@@ -158,9 +164,17 @@ class Structure:
 
 
 def structure_of(
-    spec: Spec, *, geos: int, times: int, columns: int, other: bool, signed: int = 0, sparse: tuple[int, ...] = ()
+    spec: Spec,
+    *,
+    geos: int,
+    times: int,
+    columns: int,
+    other: bool,
+    signed: int = 0,
+    sparse: tuple[int, ...] = (),
+    frequency: tuple[str, ...] = (),
 ) -> Structure:
-    """Static structure of a resolved specification.
+    """Static structure of a resolved specification; ``frequency`` names the channels with reach and frequency.
 
     Raises
     ------
@@ -181,7 +195,10 @@ def structure_of(
         channels=len(spec.channels),
         adstock=tuple((m.adstock, m.adstock_window if ADSTOCKS[m.adstock].windowed else 0) for m in media),
         saturation=tuple(m.saturation for m in media),
-        adstock_first=tuple(m.adstock_first for m in media),
+        order=tuple(
+            "frequency" if name in frequency else "adstock" if m.adstock_first else "saturation"
+            for name, m in zip([*spec.channels, *spec.organic], media, strict=True)
+        ),
         effect=tuple(
             "lognormal" if k == "total" else m.prior_of(k, spec.model).family
             for m, k in zip(media, spec.constants.kind, strict=True)
