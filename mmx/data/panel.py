@@ -27,8 +27,8 @@ class Panel:
     data : xarray.Dataset
         ``kpi (geo, time)`` in the user's units, NaN outside the window where the file has none;
         ``spend (geo, time, channel)`` in money per period, >= 0; ``exposure (geo, time, channel)``, equal to spend
-        where a channel has no exposure column, and to reach where it has that; ``media_frequency (geo, time, frequency_name)`` of
-        the channels with reach; ``organic (geo, time, organic_name)`` exposure; ``treatment (geo, time,
+        where a channel has no exposure column, and to reach where it has that; ``media_frequency (geo, time,
+        frequency_name)`` of the channels with reach; ``organic (geo, time, organic_name)`` exposure; ``treatment (geo, time,
         treatment_name)``; ``control (geo, time, control_name)``; ``event (geo, time, event_name)`` 0/1 or share of the
         period;
         ``unit_value (geo, time)`` money per KPI unit, 1 where the KPI is money or an index; ``population (geo)``, NaN

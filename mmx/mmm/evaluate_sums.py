@@ -1,8 +1,7 @@
 """KPI money of media from draws: by period, and summed over groups of periods at several multiples of the exposure.
 
-Layouts: ``codes`` (4, media) of ``Data``; ``shapes`` (sample, media, 4); ``beta`` (sample, geo, media);
-exposures (media + frequencies, time, geo); ``money`` (time, geo). Each draw is summed on its own, in one order, whatever the number of
-threads.
+Layouts: ``codes`` (4, media) of ``Data``; ``shapes`` (sample, media, 4); ``beta`` (sample, geo, media); exposures (media +
+frequencies, time, geo); ``money`` (time, geo). Each draw is summed on its own, in one order, whatever the number of threads.
 """
 
 from __future__ import annotations

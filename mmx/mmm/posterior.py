@@ -98,12 +98,6 @@ class Posterior:
         """Scaled exposure of all periods up to the last training row, then frequencies, (time, geo, media + frequencies)."""
         return scaled_exposure(self.panel, self.constants)[: self.stop]
 
-    def _alone(self, x: Floats) -> Floats:
-        """Copy exposure (time, geo, media + frequencies) without the frequencies: what is multiplied or comes before."""
-        alone = x.copy()
-        alone[..., self.structure.media :] = 0.0
-        return alone
-
     @cached_property
     def money(self) -> Floats:
         """KPI money per unit of the scaled KPI up to the last training row, (time, geo)."""
@@ -136,8 +130,8 @@ class Posterior:
         -------
         array, (sample, stop + tail, media)
         """
-        inside = self.window[: self.stop]
-        x = self.exposure + self._alone((multiplier - 1.0) * np.where(inside[:, None, None], self.exposure, 0.0))
+        x = self.exposure.copy()
+        x[..., : self.structure.media] *= np.where(self.window[: self.stop], multiplier, 1.0)[:, None, None]
         return self._levels(*(self.extended(x, self.money, self.mean_money) if tail else (x, self.money)), draws)
 
     @cached_property
@@ -159,7 +153,8 @@ class Posterior:
             Training rows, then tail.
         """
         inside = self.window[: self.stop]
-        moved = self._alone(np.where(inside[:, None, None], self.exposure, 0.0))
+        moved = np.where(inside[:, None, None], self.exposure, 0.0)
+        moved[..., self.structure.media :] = 0.0
         x, money = self.extended(moved, self.money, self.mean_money)
         before = np.zeros_like(x)
         before[: self.stop] = self.exposure - moved
@@ -239,7 +234,7 @@ class Posterior:
         )
 
     def _usual_frequency(self, start: int, stop: int) -> Floats:
-        """Frequency in some periods, (period, geo, frequencies); its mean over active cells, 1 when scaled, where it is zero."""
+        """Frequency in some periods, (period, geo, frequencies); where it is zero, the mean over active cells, which is 1."""
         often = self.exposure[start:stop, :, self.structure.media :]
         return np.where(often > 0, often, 1.0)
 
