@@ -91,19 +91,30 @@ def saturation(u: np.ndarray, family: str, **own: float) -> np.ndarray:
     }[family]()
 
 
-def saturated(spec: Spec, values: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+def frequencies(spec: Spec, panel: Panel) -> dict[str, np.ndarray]:
+    """Frequency of each channel with reach in multiples of its mean, (time, geo)."""
+    scaled = panel.media_frequency / np.array(spec.constants.frequency_scale)
+    return {name: scaled[..., i].T for i, name in enumerate(panel.names("frequency"))}
+
+
+def saturated(
+    spec: Spec, values: dict[str, np.ndarray], x: np.ndarray, often: dict[str, np.ndarray] | None = None
+) -> np.ndarray:
     """Adstocked and saturated exposure (time, geo, media), medium by medium and geo by geo.
 
     ``values`` holds each shape parameter of the media that have it, in the order of the media.
     """
     left = {name: list(np.atleast_1d(v)) for name, v in values.items()}
-    out = np.zeros_like(x)
+    out, names = np.zeros_like(x), [*spec.channels, *spec.organic]
     for m, medium in enumerate([*spec.channels.values(), *spec.organic.values()]):
         own = {name: left[name].pop(0) for family in (medium.adstock, medium.saturation) for name in SHAPES[family]}
         carry = {name: own.pop(name) for name in SHAPES[medium.adstock]}
         for g in range(x.shape[1]):
             adstock = partial(carried, adstock=medium.adstock, window=medium.adstock_window, **carry)
             bend = partial(saturation, family=medium.saturation, **own)
+            if often is not None and names[m] in often:
+                out[:, g, m] = adstock(x[:, g, m] * bend(often[names[m]][:, g]))
+                continue
             out[:, g, m] = bend(adstock(x[:, g, m])) if medium.adstock_first else adstock(bend(x[:, g, m]))
     return out
 
@@ -145,7 +156,7 @@ class Oracle:
             return distribution(self._prior(block.name)).ppf(level)
         if block.name == "geo_sd":  # Of either sign: the deviations take part.
             return self.spec.model.baseline.geo_effect * part
-        return {"beta": expit, "half_normal": np.exp, "normal": np.asarray}[block.kind](part)
+        return {"beta": expit, "half_normal": np.exp, "half_cauchy": np.exp, "normal": np.asarray}[block.kind](part)
 
     def _prior(self, name: str) -> Any:
         model = self.spec.model
@@ -160,12 +171,15 @@ class Oracle:
     def log_prior(self, q: np.ndarray) -> float:
         """Densities of the values with the Jacobians of the transforms."""
         total, sd, baseline = 0.0, self.spec.constants.kpi_sd, self.spec.model.baseline
-        scale = {"noise": baseline.noise * sd, "drift_sd": baseline.drift * sd}
+        scale = {"noise": baseline.noise * sd, "drift_sd": baseline.drift * sd, "control": baseline.control * sd}
+        scale |= {"sparse_local": 1.0, "sparse_global": baseline.sparse * sd}
         for block in self.structure.blocks:
             part = q[self.structure.slices[block.name]]
             value = self._value(block, part)
             if block.kind == "beta":
                 total += np.sum(distribution(self._prior(block.name)).logpdf(value) + np.log(value * (1 - value)))
+            elif block.kind == "half_cauchy":
+                total += np.sum(stats.halfcauchy(scale=scale[block.name]).logpdf(value) + part)
             elif block.kind == "half_normal":
                 total += np.sum(stats.halfnorm(scale=scale[block.name]).logpdf(value) + part)
             else:
@@ -194,9 +208,10 @@ class Oracle:
             for m in range(media):
                 factors[:, m] = np.exp(values["geo_sd"][m] * (self.geo_basis[m] @ z[m]))
         zeroed = np.where(self.train[:, None, None], 0.0, x)
-        actual = saturated(self.spec, values, x)
-        acting = actual - saturated(self.spec, values, zeroed)
-        more = saturated(self.spec, values, np.where(self.train[:, None, None], 1.01 * x, x)) - actual
+        often = frequencies(self.spec, self.panel)
+        actual = saturated(self.spec, values, x, often)
+        acting = actual - saturated(self.spec, values, zeroed, often)
+        more = saturated(self.spec, values, np.where(self.train[:, None, None], 1.01 * x, x), often) - actual
         worth = np.where(self.train[:, None], money(self.spec, self.panel), 0.0)
         spend = self.panel.array("spend")[:, self.train].sum(axis=(0, 1))
         kpi = (self.panel.array("kpi") * self.panel.array("unit_value"))[:, self.train].sum()
@@ -212,7 +227,13 @@ class Oracle:
         """Prior standard deviations of the design's columns; the drift's from the Matern 5/2 spectral density."""
         design = build(self.spec, self.panel)
         sd = design.prior_sd.copy()
-        if self.structure.drift_terms:
+        if self.structure.sparse:
+            slab = self.spec.model.baseline.control * self.spec.constants.kpi_sd
+            free = values["sparse_local"] * values["sparse_global"]
+            sd[list(self.structure.sparse)] = 1 / np.sqrt(1 / slab**2 + 1 / free**2)
+        if self.structure.drift == "knots":
+            sd[design.groups["drift"]] = values["drift_sd"][0]
+        elif self.structure.drift_terms:
             scale, length = values["drift_sd"][0], values["drift_length"][0]
             sd[design.groups["drift"]] = np.sqrt(matern_spectrum(design.frequency, scale, length))
         return sd
@@ -221,7 +242,10 @@ class Oracle:
         """Dense multivariate normal of all training cells."""
         constants = self.spec.constants
         x = exposure(self.spec, self.panel)
-        media = np.einsum("tgm,gm->tg", saturated(self.spec, values, x), self.beta(values))
+        acting = saturated(self.spec, values, x, frequencies(self.spec, self.panel))
+        media = np.einsum("tgm,gm->tg", acting, self.beta(values))
+        if "control" in values:
+            media += build(self.spec, self.panel).signed @ values["control"]
         center = constants.kpi_mean * (1 - self.spec.model.baseline.media_share)
         y = self.panel.array("kpi").T / (np.array(constants.geo_scale) * constants.kpi_scale) - center
         return log_marginal(
@@ -238,7 +262,7 @@ class Oracle:
         constants, priors = self.spec.constants, self.spec.model.baseline
         rms = np.sqrt(constants.kpi_mean**2 + constants.kpi_sd**2)
         columns = [(np.ones(int(self.train.sum())), priors.geo_intercept * rms)]
-        if self.spec.model.trend == "linear":
+        if self.spec.model.trend != "none":
             trend = np.flatnonzero(self.train) / constants.time_range
             trend = trend - np.average(trend, weights=self.weights[self.train])
             columns.append((trend, priors.geo_trend * constants.kpi_sd))

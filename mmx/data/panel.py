@@ -71,6 +71,12 @@ class Panel:
         label = f"{dim}_name" if dim in NAMED else dim
         return tuple(str(v) for v in self.data[label].values) if label in self.data.sizes else ()
 
+    @property
+    def media_frequency(self) -> Floats:
+        """Frequency of the channels with reach, (geo, time, frequency_name)."""
+        none = np.zeros((self.data.sizes["geo"], self.data.sizes["time"], 0))
+        return self.array("media_frequency") if "media_frequency" in self.data else none
+
     @cached_property
     def window(self) -> npt.NDArray[np.bool_]:
         """Rows of the KPI window, (time,)."""

@@ -97,8 +97,8 @@ def coefficients(  # type: ignore[no-untyped-def]
     """Fill ``beta`` (sample, geo, media), ``gamma`` (sample, column) and ``geo`` (sample, local column, geo) of draws.
 
     ``shapes`` (sample, media, 4), ``effect`` (sample, media), ``factor`` (sample, geo, media), ``prior_sd`` (sample, column),
-    ``noise`` (sample,), ``control`` (sample, signed control); ``shared_noise`` (sample, column) and ``geo_noise`` (sample, local
-    column, geo) are standard normals.
+    ``noise`` (sample,), ``control`` (sample, signed control); ``shared_noise`` (sample, column), ``geo_noise`` (sample, local
+    column, geo): standard normals.
     """
     _, times, geos = data.x.shape
     n = prior_sd.shape[1]

@@ -155,7 +155,7 @@ def scaled_exposure(panel: Panel, constants: Constants) -> Floats:
         The frequencies of channels with reach stand after all media: see ``Structure.often``.
     """
     exposure = media_exposure(panel) / np.array(constants.geo_scale)[:, None, None] / np.array(constants.media_scale)
-    often = panel.array("media_frequency") / np.array(constants.frequency_scale)
+    often = panel.media_frequency / np.array(constants.frequency_scale)
     scaled: Floats = np.concatenate([exposure, often], axis=2).swapaxes(0, 1)
     return scaled
 

@@ -43,7 +43,7 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
     active = np.where(x > 0, x, np.nan)
     has_any = np.isfinite(active).any(axis=(0, 1))
     media_scale = np.where(has_any, np.nanmean(np.where(has_any, active, 1.0), axis=(0, 1)), 1.0)
-    often = panel.array("media_frequency")[:, train]
+    often = panel.media_frequency[:, train]
     kind, numerator = _effects(spec, panel, train, has_any)
     columns = np.concatenate([panel.array("treatment"), panel.array("control")], axis=2)[:, train]
     treatments = len(panel.names("treatment"))

@@ -89,6 +89,18 @@ def plain(geos: int) -> Case:
     return make(config.spec, panel, weights)
 
 
+@cache
+def rich(geos: int) -> Case:
+    """Reach and frequency, controls with a sign and a sparse prior, a piecewise trend, a season by month and knots."""
+    known = {"weather": {"sign": "positive"}, "rain": {"sparse": True}, "wind": {"sign": "negative"}, "sun": {"sparse": True}}
+    controls = ("weather", "hail", "rain", "wind", "sun")
+    model = {"trend": "piecewise", "trend_knots": 2, "drift": "knots", "seasonality": {"monthly": 1}, "controls": known}
+    channels = {"tv": {"reach": "tv_reach", "frequency": "tv_frequency"}}
+    config = shop_config({"model": model, "data": {"controls": list(controls), "channels": channels}})
+    panel = shop_panel(geos, weeks=40, reach=("tv",), controls=controls)
+    return make(config.spec, panel, panel.window.astype(float))
+
+
 def make(spec: Spec, panel: Panel, weights: np.ndarray) -> Case:
     """Resolve on the rows of positive weight and prepare."""
     resolved = resolve(spec, panel, weights > 0)

@@ -17,9 +17,10 @@ from mmx.mmm.levels import evaluator
 from mmx.mmm.parameters import constrained, parameters_of, scales
 from mmx.response.registry import ADSTOCKS, SATURATIONS
 
-from .cases import Case, every, plain
+from .cases import Case, every, plain, rich
 
 CASES = {"every-national": (every, 1), "every-geo": (every, 3), "plain-national": (plain, 1), "plain-geo": (plain, 3)}
+CASES |= {"rich-national": (rich, 1), "rich-geo": (rich, 3)}
 SAMPLES = 40
 
 

@@ -14,9 +14,10 @@ from mmx.mmm.structure import Structure
 from mmx.mmm.target import build
 
 from ..finite import assert_gradient
-from .cases import Case, every, plain
+from .cases import Case, every, plain, rich
 
 CASES = {"every-national": (every, 1), "every-geo": (every, 3), "plain-national": (plain, 1), "plain-geo": (plain, 3)}
+CASES |= {"rich-national": (rich, 1), "rich-geo": (rich, 3)}
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES)
