@@ -107,9 +107,8 @@ def shop_panel(
         "window": (("time",), window),
     }
     more = np.random.default_rng([seed, geos, 1])
-    often = np.where(
-        spend[..., [channels.index(name) for name in reach]] > 0, more.uniform(1.0, 5.0, (*cells, len(reach))), 0.0
-    )
+    reached = spend[..., np.array([channels.index(name) for name in reach], dtype=int)] > 0
+    often = np.where(reached, more.uniform(1.0, 5.0, reached.shape), 0.0)
     control = np.concatenate([control, more.normal(size=(*cells, len(controls) - 1))], axis=2)
     variables["control"] = (("geo", "time", "control_name"), control)
     variables["media_frequency"] = (("geo", "time", "frequency_name"), often)

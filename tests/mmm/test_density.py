@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -8,9 +10,10 @@ from mmx.mmm import collapse
 
 from .. import oracle
 from ..finite import assert_gradient
-from .cases import COMBINATIONS, Case, every, plain
+from .cases import COMBINATIONS, OWN, Case, every, plain, rich
 
 CASES = {"every-national": (every, 1), "every-geo": (every, 3), "plain-national": (plain, 1), "plain-geo": (plain, 3)}
+CASES |= {"rich-national": (rich, 1), "rich-geo": (rich, 3)}
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES)
@@ -24,7 +27,10 @@ def test_the_cases_hold_every_combination(geos: int) -> None:
     structure = every(geos).structure
     paid = slice(0, structure.channels)
     families = [family for family, _ in structure.adstock[paid]]
-    assert set(zip(families, structure.saturation[paid], structure.kind[paid], strict=True)) == set(COMBINATIONS)
+    first = [order == "adstock" for order in structure.order[paid]]
+    assert set(zip(families, structure.saturation[paid], structure.kind[paid], first, strict=True)) == set(COMBINATIONS)
+    assert set(product(families, structure.saturation[paid])) == set(zip(families, structure.saturation[paid], strict=True))
+    assert set(structure.kind[paid]) == set(OWN) and set(first) == {True, False}
 
 
 def test_value_is_the_dense_density(case: Case) -> None:
