@@ -54,7 +54,8 @@ def test_it_rises_from_zero_and_to_one_where_it_ends(family: Saturation) -> None
     assert (np.diff(found, axis=0) >= 0).all()
     moderate = grid(family)
     middle = np.asarray(family.apply(spread(np.linspace(0, 5, 60), moderate), moderate))
-    assert (np.diff(middle, axis=0) > 0).mean() > 0.9  # float64 is flat only where a steep curve has reached one
+    full = family.bounded & (middle[1:] > 1 - 1e-12)  # float64 is flat where a steep curve has reached one.
+    assert ((np.diff(middle, axis=0) > 0) | full).all() and not full.all()
     full = np.asarray(family.apply(spread(np.array([1e30]), moderate), moderate))
     if family.bounded:
         np.testing.assert_allclose(full, 1.0, rtol=1e-12)
