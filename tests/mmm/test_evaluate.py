@@ -112,7 +112,7 @@ def test_no_exposure_brings_nothing_and_endless_exposure_everything(drawn: Any) 
     assert (evaluate.levels(structure, params, beta, x, money) == 0).all()
     endless = evaluate.levels(structure, params, beta, x + 1e200, money)
     bounded = np.array([SATURATIONS[family].bounded for family in structure.saturation])
-    ends = [m for m in np.flatnonzero(bounded) if structure.order[m] != "frequency"]
+    ends = [m for m in np.flatnonzero(bounded) if structure.order[m] == "adstock"]
     np.testing.assert_allclose(endless[..., ends], structure.geos, rtol=1e-6)
     assert (endless[..., ~bounded] > 3 * structure.geos).all()
 
