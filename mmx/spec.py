@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Adstock = Literal["none", "geometric", "half_life", "two_stage", "delayed", "weibull_pdf", "weibull_cdf", "binomial"]
 Saturation = Literal["none", "hill", "logistic", "exponential", "michaelis_menten", "root", "log", "tanh"]
+Likelihood = Literal["normal", "student_t", "lognormal", "negative_binomial"]
 TargetKind = Literal["money", "count", "index"]
 EffectKind = Literal["roas", "mroas", "contribution", "coefficient", "total"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -40,6 +41,7 @@ SHAPES: dict[Shape, str] = {  # Shape parameters of all families, and the family
 }
 
 
+COLLAPSED = ("normal", "lognormal")  # Likelihoods of which the baseline is integrated out.
 MONEY_KINDS = ("roas", "mroas")  # Meanings of an effect that need spend and a KPI worth money.
 
 
@@ -160,7 +162,7 @@ class BaselinePriors(Frozen):
     """Prior standard deviations of the baseline over the training rows.
 
     ``media_share`` is the share of the KPI that media bring by the prior: the intercept's prior mean is the rest.
-    ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI, ``geo_effect`` is on the log
+    ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI (of 1 on a logarithm), ``geo_effect`` is on the log
     of a channel's effect, all others are in standard deviations of the KPI (within geos). ``geo_intercept`` (in the middle
     of the training rows) and ``geo_trend`` are of a geo's deviation from the others. ``trend_change`` is of the change of slope
     at each knot of a piecewise trend. A control with a sign has a half-normal prior of scale ``control``; sparse ones share a
@@ -179,6 +181,8 @@ class BaselinePriors(Frozen):
     event: Positive
     treatment: Positive
     noise: Positive
+    degrees: Prior
+    autocorrelation: Prior
     drift: Positive
     drift_length: Prior
     geo_intercept: Positive
@@ -189,6 +193,12 @@ class BaselinePriors(Frozen):
     def _families(self) -> Self:
         if self.drift_length.family != "lognormal":
             raise ValueError(f"drift_length is positive and takes a lognormal prior, not {self.drift_length.family}")
+        if self.degrees.family != "lognormal":
+            raise ValueError(
+                f"degrees is of the degrees of freedom above 2 and takes a lognormal prior, not {self.degrees.family}"
+            )
+        if self.autocorrelation.family != "beta":
+            raise ValueError(f"autocorrelation lies between 0 and 1 and takes a beta prior, not {self.autocorrelation.family}")
         return self
 
 
@@ -221,7 +231,10 @@ class ModelSettings(Frozen):
     adstock_window: Annotated[int, Field(ge=2, le=104)]
     adstock_first: bool
     saturation: Saturation
-    likelihood: Literal["normal"]
+    likelihood: Likelihood
+    link: Literal["log", "identity"] | None
+    noise: Literal["shared", "geo"]
+    autocorrelation: bool
     trend: Literal["none", "linear", "piecewise"]
     trend_knots: Annotated[int, Field(ge=1, le=50)]
     seasonality: Seasonality
@@ -234,6 +247,19 @@ class ModelSettings(Frozen):
     silent_prior: Prior
     shapes: ShapePriors
     baseline: BaselinePriors
+
+    @model_validator(mode="after")
+    def _likelihood(self) -> Self:
+        if (self.link is not None) != (self.likelihood == "negative_binomial"):
+            raise ValueError(
+                "link (log or identity) goes with likelihood: negative_binomial, which needs it; normal and student_t are "
+                "additive, lognormal is multiplicative by itself: set link: null"
+            )
+        if self.autocorrelation and self.likelihood not in COLLAPSED:
+            raise ValueError(
+                f"autocorrelation needs a likelihood that is normal given its noise: take normal or lognormal, not {self.likelihood}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _organic(self) -> Self:

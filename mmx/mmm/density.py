@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from mmx.jax_setup import jax, jnp
-from mmx.mmm import collapse
+from mmx.mmm import collapse, correlated, likelihoods
 from mmx.mmm.structure import Block, Structure
 from mmx.response.registry import ADSTOCKS, SATURATIONS
+
+NEWTON = 30  # Steps to the coefficient of a multiplicative model; five are enough where media bring less than half.
 
 type Inputs = dict[str, Any]
 type Params = dict[str, jax.Array]
@@ -34,6 +36,8 @@ def _to_value(block: Block, q: jax.Array, prior: jax.Array, lognormal: jax.Array
         return jnp.exp(prior[0] + prior[1] * q)
     if block.kind == "beta":
         return jax.nn.sigmoid(q)
+    if block.kind == "degrees":
+        return 2.0 + jnp.exp(prior[0] + prior[1] * q)
     return jnp.exp(q) if block.kind in ("half_normal", "half_cauchy") else prior[0] + prior[1] * q
 
 
@@ -136,8 +140,33 @@ def coefficients(structure: Structure, params: Params, factors: jax.Array, actin
         Effect at full saturation in units of the scaled KPI.
     """
     effect, direct = effects(structure, params, inputs), inputs["direct"]
+    if structure.multiplicative:
+        return _solved(effect, factors, acting, inputs)
     per_unit = jnp.einsum("tgm,tg,gm->m", acting, inputs["money_train"], factors)
     return jnp.where(direct, effect, effect * inputs["numerator"] / jnp.where(direct, 1.0, per_unit))
+
+
+def _solved(effect: jax.Array, factors: jax.Array, acting: jax.Array, inputs: Inputs) -> jax.Array:
+    """Coefficients of a multiplicative model, by Newton's method on the money that a medium brings, (media,).
+
+    Without a medium the KPI would be ``exp(-beta a)`` of what it is: it brings ``sum M (1 - exp(-beta a))`` of the KPI's money
+    ``M``. For the next percent of exposure that is ``sum M (exp(beta (a' - a)) - 1) / STEP``. The sum is concave in ``beta``, so
+    that steps from the solution of the straight line go up to the root; a goal that no coefficient reaches ends in NaN. The last
+    step alone carries the gradient, which is exact at a root.
+    """
+    direct, bend, worth = inputs["direct"], inputs["bend"], inputs["money_train"]
+    goal = jnp.where(direct, 1.0, effect * inputs["numerator"])
+    act = acting * factors
+
+    def step(beta: jax.Array) -> jax.Array:
+        left = worth[..., None] * jnp.exp(-bend * beta * act)
+        brought = jnp.sum(-worth[..., None] * jnp.expm1(-bend * beta * act), axis=(0, 1)) / bend
+        slope = jnp.where(direct, 1.0, jnp.sum(left * act, axis=(0, 1)))
+        return beta + (goal - brought) / slope
+
+    start = goal / jnp.where(direct, 1.0, jnp.einsum("tg,tgm->m", worth, act))
+    near = jax.lax.stop_gradient(jax.lax.fori_loop(0, NEWTON, lambda _, beta: step(beta), start))
+    return jnp.where(direct, effect, step(near))
 
 
 def effects(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
@@ -193,9 +222,28 @@ def sampled_effect(structure: Structure, params: Params, inputs: Inputs) -> jax.
 
 
 def log_likelihood(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
-    """Log density of the scaled KPI given the sampled parameters, the baseline integrated out."""
-    residual = inputs["y"] - sampled_effect(structure, params, inputs)
-    return collapse.log_marginal(residual, baseline_sd(structure, params, inputs), params["noise"][0], inputs)
+    """Log density of the KPI given the sampled parameters, the baseline integrated out where it can be."""
+    effect = sampled_effect(structure, params, inputs)
+    if not structure.collapsed:
+        return likelihoods.log_density(structure, params, effect + baseline_effect(structure, params, inputs), inputs)
+    residual, sd = inputs["y"] - effect, baseline_sd(structure, params, inputs)
+    if structure.noises > 1 or structure.autocorrelated:
+        return correlated.log_marginal(residual, sd, params["noise"], autocorrelation(structure, params), inputs)
+    return collapse.log_marginal(residual, sd, params["noise"][0], inputs)
+
+
+def autocorrelation(structure: Structure, params: Params) -> jax.Array:
+    """Correlation of the noise with that of the period before; 0 without."""
+    return params["autocorrelation"][0] if structure.autocorrelated else jnp.zeros(())
+
+
+def baseline_effect(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
+    """Baseline of sampled coefficients, standard normals behind them, on the scaled KPI, (time, geo)."""
+    shared = collapse.predict(baseline_sd(structure, params, inputs) * params["baseline"], inputs)
+    if structure.geos == 1:
+        return shared
+    own = inputs["local_sd"][:, None] * params["local"].reshape(structure.own_columns, structure.geos)
+    return shared + jnp.einsum("ktg,kg->tg", inputs["local"], own)
 
 
 def log_density(structure: Structure, q: jax.Array, inputs: Inputs) -> jax.Array:

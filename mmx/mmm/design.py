@@ -61,7 +61,8 @@ def build(spec: Spec, panel: Panel) -> Design:
     assert constants is not None
     geos, times = panel.data.sizes["geo"], panel.data.sizes["time"]
     index = np.arange(times, dtype=float)
-    rms = math.hypot(constants.kpi_mean, constants.kpi_sd)
+    multiplicative = spec.model.likelihood == "lognormal" or spec.model.link == "log"
+    rms = 1.0 if multiplicative else math.hypot(constants.kpi_mean, constants.kpi_sd)
     columns = np.concatenate([panel.array("treatment"), panel.array("control")], axis=2)
     columns = ((columns - np.array(constants.column_mean)) / np.array(constants.column_sd)).swapaxes(0, 1)
     split = len(panel.names("treatment"))

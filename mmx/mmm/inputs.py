@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.data.panel import Floats, Panel
+from mmx.mmm import correlated
 from mmx.mmm import design as baseline
 from mmx.mmm.resolve import media_exposure
 from mmx.mmm.structure import Structure, structure_of
@@ -51,13 +52,17 @@ def prepare(
         times=times,
         columns=design.z.shape[2],
         other=bool(counted[:, 1].any()),
+        own_columns=len(design.local),
         signed=design.signed.shape[2],
         sparse=design.sparse,
         frequency=panel.names("frequency"),
     )
     size = np.array(constants.geo_scale) * constants.kpi_scale
-    y = panel.array("kpi").T / size - constants.kpi_center
+    kpi = panel.array("kpi").T
+    y = observed(spec, kpi, size)
     money = money_per_unit(panel, constants)
+    if structure.multiplicative:  # An effect is a share of the KPI: what a unit of it is worth is the KPI itself.
+        money = money * np.where(train, kpi / size, 0.0)
     wz = design.z * w[..., None]
     local, middle = local_columns(design.local, w)
     spend = np.concatenate([panel.array("spend"), panel.array("organic")], axis=2).swapaxes(0, 1)
@@ -82,6 +87,9 @@ def prepare(
         "frequency": design.frequency,
         "signed": design.signed,
         "numerator": np.array(constants.numerator),
+        "size": size,
+        "center": constants.kpi_center,
+        "bend": np.array([-STEP if kind == "mroas" else 1.0 for kind in constants.kind]),
         "direct": np.array([kind == "coefficient" for kind in constants.kind]),
         "lognormal": structure.lognormal,
         "other": np.array(structure.other),
@@ -91,7 +99,29 @@ def prepare(
         "geo_mirror": mirrors(trained_spend),
         "prior": prior_arrays(spec, structure),
     }
+    if structure.collapsed and not structure.plain:
+        inputs |= correlated.products(design.z, local, w)
     return structure, inputs, design
+
+
+def observed(spec: Spec, kpi: Floats, size: Floats) -> Floats:
+    """What the likelihood is of, (time, geo): the scaled KPI or its logarithm less the centre, or counts as they are.
+
+    Parameters
+    ----------
+    spec : Spec
+        Resolved.
+    kpi : array, (time, geo)
+    size : array, (geo,)
+        KPI units per scaled unit.
+    """
+    assert spec.constants is not None
+    if spec.model.likelihood == "negative_binomial":
+        return kpi
+    scaled: Floats = kpi / size
+    if spec.model.likelihood == "lognormal":
+        scaled = np.log(np.where(scaled > 0, scaled, np.nan))
+    return scaled - spec.constants.kpi_center
 
 
 def other_exposure(constants: Constants, x: Floats, train: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
@@ -204,8 +234,10 @@ def prior_arrays(spec: Spec, structure: Structure) -> dict[str, Floats]:
             pairs = [media[m].prior_of(constants.kind[m], spec.model).location_scale() for m in block.media]
         elif block.name == "total":
             pairs = [spec.model.priors.location_scale()]
-        elif block.name == "drift_length":
-            pairs = [priors.drift_length.location_scale()]
+        elif block.name in ("drift_length", "degrees"):
+            pairs = [getattr(priors, block.name).location_scale()]
+        elif block.name == "autocorrelation":
+            pairs = [(float(priors.autocorrelation.a or 0), float(priors.autocorrelation.b or 0))]
         elif block.kind == "half_normal":
             scales = {"noise": priors.noise, "drift_sd": priors.drift, "control": priors.control}
             scale = scales[block.name] * constants.kpi_sd

@@ -41,6 +41,11 @@ def order_codes(structure: Structure) -> npt.NDArray[np.int64]:
 
 
 def supports(structure: Structure) -> bool:
+    """Whether compiled code knows the density of a structure."""
+    return structure.plain and not structure.multiplicative and has_curves(structure)
+
+
+def has_curves(structure: Structure) -> bool:
     """Whether every family of a structure has an entry in compiled code."""
     adstocks = all(family in ADSTOCK_CODES for family, _ in structure.adstock)
     return adstocks and all(family in SATURATION_CODES for family in structure.saturation)

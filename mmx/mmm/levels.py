@@ -18,8 +18,8 @@ from mmx.mmm.structure import Structure
 
 
 def evaluator(structure: Structure) -> ModuleType:
-    """Return the module that evaluates draws of a structure."""
-    return evaluate if kernel_codes.supports(structure) else evaluate_jax
+    """Return the module that evaluates curves of a structure's draws."""
+    return evaluate if kernel_codes.has_curves(structure) else evaluate_jax
 
 
 def levels(

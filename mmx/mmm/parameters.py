@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmx.data.panel import Floats
-from mmx.mmm.levels import evaluator
+from mmx.mmm import evaluate, evaluate_jax, kernel_codes
 from mmx.mmm.structure import Block, Structure
 
 
@@ -43,7 +43,8 @@ def parameters_of(
         "shared_noise": rng.standard_normal((len(flat), structure.columns)),
         "geo_noise": rng.standard_normal((len(flat), *inputs["local_w"].shape)),
     }
-    beta, gamma, local = evaluator(structure).coefficients(structure, inputs, params, drawn)
+    solver = evaluate if kernel_codes.supports(structure) else evaluate_jax
+    beta, gamma, local = solver.coefficients(structure, inputs, params, drawn)
     local[:, 0] -= (local * inputs["local_middle"]).sum(axis=1)  # From columns that are measured from a geo's mean.
     return {name: _stored(value) for name, value in params.items()}, _stored(beta), _stored(gamma), _stored(local)
 
@@ -62,6 +63,8 @@ def _to_value(block: Block, q: Floats, prior: Floats, structure: Structure) -> F
         value: Floats = 1.0 / (1.0 + np.exp(-q))
     elif block.kind in ("half_normal", "half_cauchy"):
         value = np.exp(q)
+    elif block.kind == "degrees":
+        value = 2.0 + np.exp(prior[0] + prior[1] * q)
     else:
         linear = prior[0] + prior[1] * q
         logs = structure.lognormal if block.kind == "effect" else np.full(block.size, block.kind == "lognormal")
@@ -151,8 +154,9 @@ def free_of(structure: Structure, inputs: dict[str, Any], params: dict[str, Floa
         if block.kind == "effect":
             logs = structure.lognormal
             parts.append((np.where(logs, np.log(np.where(logs, value, 1.0)), value) - prior[0]) / prior[1])
-        elif block.kind == "lognormal":
-            parts.append((np.log(value) - prior[0]) / prior[1])
+        elif block.kind in ("lognormal", "degrees"):
+            above = value if block.kind == "lognormal" else np.maximum(value - 2.0, 1e-6)
+            parts.append((np.log(above) - prior[0]) / prior[1])
         elif block.kind == "beta":
             inside = np.clip(value, 1e-7, 1 - 1e-7)  # A stored float32 may have been rounded to 0 or 1.
             parts.append(np.log(inside) - np.log1p(-inside))

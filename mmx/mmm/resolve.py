@@ -38,7 +38,6 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
     per_head = kpi / geo_scale[:, None]
     kpi_scale = float(np.abs(per_head).mean())
     scaled = per_head / kpi_scale
-    within = scaled - scaled.mean(axis=1, keepdims=True)
     x = media_exposure(panel)[:, train] / geo_scale[:, None, None]
     active = np.where(x > 0, x, np.nan)
     has_any = np.isfinite(active).any(axis=(0, 1))
@@ -56,9 +55,7 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
         update={
             "constants": Constants(
                 kpi_scale=kpi_scale,
-                kpi_mean=float(scaled.mean()),
-                kpi_center=float(scaled.mean()) * (1.0 - spec.model.baseline.media_share),
-                kpi_sd=float(math.sqrt((within**2).mean())),
+                **_kpi(spec, scaled),
                 geo_scale=tuple(geo_scale.tolist()),
                 media_scale=tuple(media_scale.tolist()),
                 frequency_scale=tuple(float(f[f > 0].mean()) if (f > 0).any() else 1.0 for f in np.moveaxis(often, 2, 0)),
@@ -75,6 +72,23 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
             )
         }
     )
+
+
+def _kpi(spec: Spec, scaled: Floats) -> dict[str, float]:
+    """Mean, prior mean of the baseline, and standard deviation within geos of what media and baseline add up to.
+
+    Where they add up to a logarithm: that of the KPI, or for counts, which may be zero, its standard deviation over its mean.
+    """
+    share = 1.0 - spec.model.baseline.media_share
+    if spec.model.likelihood == "lognormal":
+        scaled = np.log(np.where(scaled > 0, scaled, 1.0))
+    mean = float(scaled.mean())
+    sd = float(np.sqrt(((scaled - scaled.mean(axis=1, keepdims=True)) ** 2).mean()))
+    if spec.model.likelihood == "lognormal":
+        return {"kpi_mean": mean, "kpi_center": mean + math.log(share), "kpi_sd": sd}
+    if spec.model.link == "log":
+        return {"kpi_mean": math.log(mean), "kpi_center": math.log(mean * share), "kpi_sd": sd / mean}
+    return {"kpi_mean": mean, "kpi_center": mean * share, "kpi_sd": sd}
 
 
 def _present(spec: Spec, panel: Panel) -> Spec:

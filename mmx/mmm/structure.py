@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.response.registry import ADSTOCKS, SATURATIONS
-from mmx.spec import SHAPES, Spec
+from mmx.spec import COLLAPSED, SHAPES, Spec
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Block:
     size : int
     kind : str
         ``effect`` (standard normal, mapped by the media's effect priors), ``lognormal`` and ``normal`` (standard normal,
-        mapped), ``beta`` (logit), ``half_normal`` or ``half_cauchy`` (log).
+        mapped), ``degrees`` (standard normal, mapped, above 2), ``beta`` (logit), ``half_normal`` or ``half_cauchy`` (log).
     media : tuple of int
         Media that the numbers belong to, in order; empty where they belong to none.
     """
@@ -46,6 +46,14 @@ class Structure:
         Geos, periods, columns of the baseline design (drift included), and how many of the last ones are drift.
     drift : {"hsgp", "knots", "none"}
         Kind of drift: what the prior standard deviations of its columns are made of.
+    likelihood : str
+    multiplicative : bool
+        Whether media and baseline add up to the logarithm of the expected KPI.
+    noises : int
+        Number of noise scales: 1, or one per geo.
+    autocorrelated : bool
+    own_columns : int
+        Columns that each geo has a coefficient of its own for.
     signed : int
         Controls whose coefficients have a sign: they are sampled and no columns of the design.
     sparse : tuple of int
@@ -75,6 +83,11 @@ class Structure:
     columns: int
     drift_terms: int
     drift: str
+    likelihood: str
+    multiplicative: bool
+    noises: int
+    autocorrelated: bool
+    own_columns: int
     signed: int
     sparse: tuple[int, ...]
     channels: int
@@ -91,6 +104,16 @@ class Structure:
         """Number of media, paid and organic."""
         return len(self.adstock)
 
+    @property
+    def collapsed(self) -> bool:
+        """Whether the baseline is integrated out."""
+        return self.likelihood in COLLAPSED
+
+    @property
+    def plain(self) -> bool:
+        """Whether the baseline is integrated out with one noise for all rows: what compiled code knows."""
+        return self.collapsed and self.noises == 1 and not self.autocorrelated
+
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """The sampled parameters in their order in the unconstrained vector."""
@@ -102,7 +125,11 @@ class Structure:
             blocks.append(Block("split", self.media - len(own) - 1, "normal"))
         for name, places in self.shape_places.items():
             blocks.append(Block(name, len(places), SHAPES[name], tuple(medium for medium, _ in places)))
-        blocks.append(Block("noise", 1, "half_normal"))
+        blocks.append(Block("noise", self.noises, "half_normal"))
+        if self.likelihood == "student_t":
+            blocks.append(Block("degrees", 1, "degrees"))
+        if self.autocorrelated:
+            blocks.append(Block("autocorrelation", 1, "beta"))
         if self.drift_terms:
             blocks.append(Block("drift_sd", 1, "half_normal"))
         if self.drift == "hsgp":
@@ -111,12 +138,16 @@ class Structure:
             blocks.append(Block("control", self.signed, "half_normal"))
         if self.sparse:
             blocks += [Block("sparse_local", len(self.sparse), "half_cauchy"), Block("sparse_global", 1, "half_cauchy")]
+        if not self.collapsed:
+            blocks.append(Block("baseline", self.columns, "normal"))
         if self.geos > 1:
             every = tuple(range(self.media))
             blocks += [
                 Block("geo_sd", self.media, "normal", every),  # Signed while sampled: see ``parameters.unsigned``.
                 Block("geo_z", self.media * (self.geos - 1), "normal", every),
             ]
+            if not self.collapsed:
+                blocks.append(Block("local", self.own_columns * self.geos, "normal"))
         return tuple(blocks)
 
     @cached_property
@@ -170,6 +201,7 @@ def structure_of(
     times: int,
     columns: int,
     other: bool,
+    own_columns: int = 1,
     signed: int = 0,
     sparse: tuple[int, ...] = (),
     frequency: tuple[str, ...] = (),
@@ -190,6 +222,11 @@ def structure_of(
         columns=columns,
         drift_terms=spec.constants.drift_terms,
         drift="knots" if spec.model.drift == "knots" else "hsgp" if spec.model.drift else "none",
+        likelihood=spec.model.likelihood,
+        multiplicative=spec.model.likelihood == "lognormal" or spec.model.link == "log",
+        noises=geos if spec.model.noise == "geo" else 1,
+        autocorrelated=spec.model.autocorrelation,
+        own_columns=own_columns,
         signed=signed,
         sparse=sparse,
         channels=len(spec.channels),
