@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 from scipy.special import expit, gamma
 
 from mmx.data.panel import Panel
@@ -150,6 +150,8 @@ class Oracle:
 
     def _value(self, block: Any, part: np.ndarray) -> np.ndarray:
         level = stats.norm.cdf(part)
+        if block.kind == "degrees":
+            return 2 + distribution(self._prior(block.name)).ppf(level)
         if block.name == "effect":
             return np.array([self._effect_prior(m).ppf(p) for m, p in zip(block.media, level, strict=True)])
         if block.kind == "lognormal":
@@ -162,7 +164,7 @@ class Oracle:
         model = self.spec.model
         if name == "total":
             return model.priors
-        return model.baseline.drift_length if name == "drift_length" else getattr(model.shapes, name)
+        return getattr(model.baseline if hasattr(model.baseline, name) else model.shapes, name)
 
     def _effect_prior(self, m: int) -> Any:
         medium, kind = [*self.spec.channels.values(), *self.spec.organic.values()][m], self.spec.constants.kind[m]
@@ -220,7 +222,12 @@ class Oracle:
             counted = more / 0.01 if kind == "mroas" else acting
             per_unit = sum((counted[:, g, m] * worth[:, g] * factors[g, m]).sum() for g in range(geos))
             goal = effect * (spend[m] if kind in ("roas", "mroas") else kpi)
-            beta[m] = effect if kind == "coefficient" else goal / per_unit
+            if kind == "coefficient":
+                beta[m] = effect
+            elif self.structure.multiplicative:
+                beta[m] = self._root(more[..., m] if kind == "mroas" else acting[..., m], factors[:, m], goal, kind == "mroas")
+            else:
+                beta[m] = goal / per_unit
         return beta * factors
 
     def baseline_sd(self, values: dict[str, np.ndarray]) -> np.ndarray:
@@ -238,24 +245,50 @@ class Oracle:
             sd[design.groups["drift"]] = np.sqrt(matern_spectrum(design.frequency, scale, length))
         return sd
 
-    def log_likelihood(self, values: dict[str, np.ndarray]) -> float:
-        """Dense multivariate normal of all training cells."""
-        constants = self.spec.constants
+    def _root(self, acting: np.ndarray, factors: np.ndarray, goal: float, marginal: bool) -> float:
+        """Coefficient with which a medium brings its goal of the KPI's money, found by bisection."""
+        sales = np.where(self.train[:, None], (self.panel.array("kpi") * self.panel.array("unit_value")).T, 0.0)
+
+        def missing(beta: float) -> float:
+            with_it = np.exp(beta * acting * factors) if marginal else 1.0
+            without = 1.0 if marginal else np.exp(-beta * acting * factors)
+            return float((sales * (with_it - without)).sum()) / (0.01 if marginal else 1.0) - goal
+
+        return float(optimize.brentq(missing, -50.0, 50.0, xtol=1e-15, rtol=1e-15))
+
+    def level(self, values: dict[str, np.ndarray]) -> np.ndarray:
+        """All that is sampled and adds up to the scaled KPI or its logarithm, (time, geo)."""
         x = exposure(self.spec, self.panel)
         acting = saturated(self.spec, values, x, frequencies(self.spec, self.panel))
-        media = np.einsum("tgm,gm->tg", acting, self.beta(values))
+        total = np.einsum("tgm,gm->tg", acting, self.beta(values))
+        design = build(self.spec, self.panel)
         if "control" in values:
-            media += build(self.spec, self.panel).signed @ values["control"]
-        center = constants.kpi_mean * (1 - self.spec.model.baseline.media_share)
-        y = self.panel.array("kpi").T / (np.array(constants.geo_scale) * constants.kpi_scale) - center
-        return log_marginal(
-            (y - media)[self.train],
-            build(self.spec, self.panel).z[self.train],
-            self.baseline_sd(values),
-            self.own(),
-            values["noise"][0],
-            self.weights[self.train],
-        )
+            total += design.signed @ values["control"]
+        if "baseline" in values:
+            total += design.z @ (self.baseline_sd(values) * values["baseline"])
+        if "local" in values:
+            for (column, sd), own in zip(self.own(), values["local"].reshape(-1, self.structure.geos), strict=True):
+                total[self.train] += sd * np.outer(column, own)
+        return total
+
+    def log_likelihood(self, values: dict[str, np.ndarray]) -> float:
+        """Dense multivariate normal of all training cells, or cell by cell where the baseline is sampled."""
+        constants, share = self.spec.constants, 1 - self.spec.model.baseline.media_share
+        level, kpi = self.level(values)[self.train], self.panel.array("kpi").T[self.train]
+        size, noise, weights = np.array(constants.geo_scale) * constants.kpi_scale, values["noise"], self.weights[self.train]
+        if self.spec.model.likelihood == "negative_binomial":
+            log_link, count = self.spec.model.link == "log", 1 / noise**2
+            mean = size * (np.exp(level + constants.kpi_mean) * share if log_link else level + constants.kpi_mean * share)
+            return float(stats.nbinom(count, count / (count + mean)).logpmf(kpi).sum()) if (mean > 0).all() else -np.inf
+        if self.spec.model.likelihood == "lognormal":
+            y = np.log(kpi / size) - constants.kpi_mean - np.log(share)
+        else:
+            y = kpi / size - constants.kpi_mean * share
+        if self.spec.model.likelihood == "student_t":
+            return float(stats.t(values["degrees"][0], level, noise / np.sqrt(weights)[:, None]).logpdf(y).sum())
+        rho = values["autocorrelation"][0] if "autocorrelation" in values else 0.0
+        z = build(self.spec, self.panel).z[self.train]
+        return log_marginal(y - level, z, self.baseline_sd(values), self.own(), noise, weights, rho)
 
     def own(self) -> list[tuple[np.ndarray, float]]:
         """Columns of the training rows that each geo has coefficients of its own for, with their prior scales."""
@@ -278,24 +311,32 @@ def log_marginal(
     z: np.ndarray,
     prior_sd: np.ndarray,
     own: list[tuple[np.ndarray, float]],
-    noise: float,
+    noise: float | np.ndarray,
     weights: np.ndarray,
+    rho: float = 0.0,
 ) -> float:
     """Log density of residuals (time, geo) under baseline and noise, by the dense covariance of all cells."""
-    covariance = covariance_of(z, prior_sd, own, noise, weights)
+    covariance = covariance_of(z, prior_sd, own, noise, weights, rho)
     return float(stats.multivariate_normal(np.zeros(residual.size), covariance).logpdf(residual.ravel()))
 
 
 def covariance_of(
-    z: np.ndarray, prior_sd: np.ndarray, own: list[tuple[np.ndarray, float]], noise: float, weights: np.ndarray
+    z: np.ndarray,
+    prior_sd: np.ndarray,
+    own: list[tuple[np.ndarray, float]],
+    noise: float | np.ndarray,
+    weights: np.ndarray,
+    rho: float = 0.0,
 ) -> np.ndarray:
-    """Covariance of the cells in the order time, geo; ``z`` is (time, geo, column), ``weights`` (time,)."""
+    """Covariance of the cells in the order time, geo; ``z`` is (time, geo, column), ``weights`` (time,), ``noise`` also (geo,)."""
     times, geos, columns = z.shape
     flat = z.reshape(times * geos, columns)
     covariance = flat @ np.diag(prior_sd**2) @ flat.T
     for column, sd in own:
         covariance += sd**2 * np.kron(np.outer(column, column), np.eye(geos))
-    return covariance + np.diag(np.repeat(noise**2 / weights, geos))
+    lag = np.abs(np.subtract.outer(np.arange(times), np.arange(times)))
+    over_time = np.power(rho, lag) / np.sqrt(np.outer(weights, weights))
+    return covariance + np.kron(over_time, np.diag(np.broadcast_to(noise, geos) ** 2))
 
 
 def matern_spectrum(frequency: np.ndarray, sd: float, length: float) -> np.ndarray:

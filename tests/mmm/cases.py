@@ -19,7 +19,7 @@ from mmx.response.registry import ADSTOCKS, SATURATIONS
 from mmx.spec import Spec
 
 from ..oracle import Oracle
-from ..panels import shop_config, shop_panel
+from ..panels import CHANNELS, changed, shop_config, shop_panel
 
 OWN: dict[str, dict[str, Any]] = {
     "roas": {"kind": "roas", "family": "lognormal", "median": 1.2, "q90": 3.9},
@@ -98,6 +98,31 @@ def rich(geos: int) -> Case:
     channels = {"tv": {"reach": "tv_reach", "frequency": "tv_frequency"}}
     config = shop_config({"model": model, "data": {"controls": list(controls), "channels": channels}})
     panel = shop_panel(geos, weeks=40, reach=("tv",), controls=controls)
+    return make(config.spec, panel, panel.window.astype(float))
+
+
+LIKELIHOODS: dict[str, dict[str, Any]] = {
+    "student_t": {"likelihood": "student_t"},
+    "student_t by geo": {"likelihood": "student_t", "noise": "geo"},
+    "lognormal": {"likelihood": "lognormal"},
+    "counts": {"likelihood": "negative_binomial", "link": "log"},
+    "additive counts": {"likelihood": "negative_binomial", "link": "identity"},
+    "noise by geo": {"noise": "geo"},
+    "autocorrelated": {"autocorrelation": True},
+    "autocorrelated lognormal by geo": {"likelihood": "lognormal", "noise": "geo", "autocorrelation": True},
+}
+
+
+@cache
+def other(likelihood: str, geos: int) -> Case:
+    """Another likelihood, with effects of every meaning; the KPI in whole numbers."""
+    channels = {
+        name: {"priors": OWN[kind]} for name, kind in zip(CHANNELS, ("roas", "mroas", "coefficient", "total"), strict=True)
+    }
+    channels["social"] = {}
+    config = shop_config({"model": {**LIKELIHOODS[likelihood], "priors": TOTAL}, "data": {"channels": channels}})
+    panel = shop_panel(geos, weeks=40)
+    panel = changed(panel, kpi=np.round(panel.array("kpi")))
     return make(config.spec, panel, panel.window.astype(float))
 
 

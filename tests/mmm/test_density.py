@@ -10,7 +10,7 @@ from mmx.mmm import collapse
 
 from .. import oracle
 from ..finite import assert_gradient
-from .cases import COMBINATIONS, OWN, Case, every, plain, rich
+from .cases import COMBINATIONS, LIKELIHOODS, OWN, Case, every, other, plain, rich
 
 CASES = {"every-national": (every, 1), "every-geo": (every, 3), "plain-national": (plain, 1), "plain-geo": (plain, 3)}
 CASES |= {"rich-national": (rich, 1), "rich-geo": (rich, 3)}
@@ -20,6 +20,18 @@ CASES |= {"rich-national": (rich, 1), "rich-geo": (rich, 3)}
 def case(request: pytest.FixtureRequest) -> Case:
     build, geos = request.param
     return build(geos)
+
+
+@pytest.mark.parametrize("geos", [1, 3])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_every_likelihood_is_the_dense_density(likelihood: str, geos: int) -> None:
+    case = other(likelihood, geos)
+    for q in case.points(3):
+        expected = case.oracle.log_density(q)
+        assert np.isfinite(expected)
+        assert case.density(q)[0] == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    q = case.points(1, seed=5)[0]
+    assert_gradient(case.density(q)[1], lambda at: case.density(at)[0], q)
 
 
 @pytest.mark.parametrize("geos", [1, 3])
