@@ -293,7 +293,7 @@ class Oracle:
     def own(self) -> list[tuple[np.ndarray, float]]:
         """Columns of the training rows that each geo has coefficients of its own for, with their prior scales."""
         constants, priors = self.spec.constants, self.spec.model.baseline
-        rms = np.sqrt(constants.kpi_mean**2 + constants.kpi_sd**2)
+        rms = 1.0 if self.structure.multiplicative else np.sqrt(constants.kpi_mean**2 + constants.kpi_sd**2)
         columns = [(np.ones(int(self.train.sum())), priors.geo_intercept * rms)]
         if self.spec.model.trend != "none":
             trend = np.flatnonzero(self.train) / constants.time_range
