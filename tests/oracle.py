@@ -328,7 +328,7 @@ def covariance_of(
     weights: np.ndarray,
     rho: float = 0.0,
 ) -> np.ndarray:
-    """Covariance of the cells in the order time, geo; ``z`` is (time, geo, column), ``weights`` (time,), ``noise`` also (geo,)."""
+    """Covariance of the cells in the order time, geo: ``z`` (time, geo, column), ``weights`` (time,), ``noise`` also (geo,)."""
     times, geos, columns = z.shape
     flat = z.reshape(times * geos, columns)
     covariance = flat @ np.diag(prior_sd**2) @ flat.T

@@ -155,8 +155,8 @@ def _solved(effect: jax.Array, factors: jax.Array, acting: jax.Array, inputs: In
     step alone carries the gradient, which is exact at a root.
     """
     direct, bend, worth = inputs["direct"], inputs["bend"], inputs["money_train"]
-    goal = jnp.where(direct, 1.0, effect * inputs["numerator"])
-    act = acting * factors
+    goal = jnp.where(direct, 0.0, effect * inputs["numerator"])
+    act = jnp.where(direct, 0.0, acting * factors)
 
     def step(beta: jax.Array) -> jax.Array:
         left = worth[..., None] * jnp.exp(-bend * beta * act)
