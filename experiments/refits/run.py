@@ -136,8 +136,10 @@ def main(arguments: list[str] | None = None) -> None:
         results[name] = []
         for i in range(settings["rounds"]):
 
-            def run(panel: Any = panel, spec: Any = spec, weights: Any = weights, i: int = i) -> dict[str, Any]:
-                return round_of(panel, spec, settings["seed"] + 100 * i, weights, settings["lengths"])
+            def run(
+                panel: Any = panel, spec: Any = spec, weights: Any = weights, case: Any = case, i: int = i
+            ) -> dict[str, Any]:
+                return round_of(panel, spec, settings["seed"] + 100 * i, weights, case["lengths"])
 
             results[name].append(stored(args.out / f"{name}-{i}.json", run))
     print(table_of(results, settings["reach"]).round(2).to_string(index=False), flush=True)

@@ -198,10 +198,11 @@ def _next_attempt(
     """What is tried after a failed gate: more careful sampling from scratch, at the end.
 
     From an earlier fit, divergences alone are no sign of a wrong start: smaller steps come before starting from scratch.
-    Without one, a first attempt that failed narrowly is itself the earlier fit: its metric is that of all its draws, and what
-    it needs is more of them, of which as many are kept as were asked for.
+    A first attempt that failed narrowly otherwise is itself the earlier fit: its metric is that of all its draws, and what it
+    needs is more of them, of which as many are kept as were asked for.
     """
-    if earlier is None and tried == settings and settings.name in WHITENED and _narrow(made):
+    wrong_steps = earlier is not None and made.gate.only_divergences
+    if tried == settings and settings.name in WHITENED and _narrow(made) and not wrong_steps:
         tries = settings.retry_target_accept if made.gate.divergences else settings.target_accept
         times = max(1, min(NARROW_LONGER, round(2 * made.spec.gate.min_ess / made.gate.min_ess)))
         length = f", {times} times as long," if times > 1 else ""
@@ -209,7 +210,7 @@ def _next_attempt(
         longer = {"warm_tune": max(settings.warm_tune, NARROW_TUNE), "thin": times * settings.thin}
         return settings.model_copy(update={"target_accept": tries, **longer}), made.draws, how
     careful = {"name": tried.name, "target_accept": settings.retry_target_accept}
-    if earlier is not None and made.gate.only_divergences and tried.target_accept < settings.retry_target_accept:
+    if wrong_steps and tried.target_accept < settings.retry_target_accept:
         how = f"sampled once more from the earlier fit with target acceptance {settings.retry_target_accept:g}"
         return settings.model_copy(update=careful), earlier, how
     last = settings.model_copy(update={**careful, "tune": 2 * settings.tune})

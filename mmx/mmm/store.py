@@ -80,8 +80,9 @@ def to_datatree(fit: Fit) -> xr.DataTree:
 def save(fit: Fit, path: Path) -> None:
     """Write a fit to a netCDF file."""
     tree = to_datatree(fit)
+    packed = {"zlib": True, "complevel": 1, "shuffle": True}  # Bytes of equal rank side by side: smaller, and faster to pack.
     encoding = {
-        f"/{group}": {str(n): {"zlib": True, "complevel": 1} for n, v in tree[group].data_vars.items() if v.dtype.kind == "f"}
+        f"/{group}": {str(n): packed for n, v in tree[group].data_vars.items() if v.dtype.kind == "f"}
         for group in ("posterior", "sample_stats")
     }
     tree.to_netcdf(path, engine="h5netcdf", encoding=encoding)

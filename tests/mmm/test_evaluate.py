@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -147,26 +146,3 @@ def test_a_fit_through_the_kernel_loads_no_jax() -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.split() == ["False", "True"]
-
-
-def test_a_cold_and_a_warm_cache_give_the_same_bytes(tmp_path: Path) -> None:
-    program = (
-        "import hashlib\nimport numpy as np\nfrom tests.mmm.cases import plain\n"
-        "from mmx.mmm.levels import levels, totals\nfrom mmx.mmm.parameters import parameters_of\n"
-        "case = plain(1)\nq = case.points(50)[None]\n"
-        "params, beta, gamma, geo = parameters_of(case.structure, case.inputs, q, seed=1)\n"
-        "x, money = case.inputs['x'], case.inputs['money_train']\nnothing = np.zeros_like(x)\n"
-        "found = [beta, gamma, levels(case.structure, params, beta, x, money)]\n"
-        "for before in (nothing, x):\n"
-        "    groups, multipliers = np.zeros(len(x), dtype=int), np.array([0.0, 0.5, 2.0])\n"
-        "    found.append(totals(case.structure, params, beta, x, before, money, groups, multipliers))\n"
-        "print(hashlib.sha256(b''.join(v.tobytes() for v in found)).hexdigest())"
-    )
-    environment = {**os.environ, "MMX_CACHE_DIR": str(tmp_path)}
-    root = Path(__file__).parents[2]
-    runs = [
-        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root, env=environment)
-        for _ in range(2)
-    ]
-    cold, warm = (run.stdout for run in runs)
-    assert cold == warm

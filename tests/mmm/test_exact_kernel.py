@@ -85,9 +85,12 @@ def test_the_default_model_at_full_size(geos: int) -> None:
 
 
 PROGRAM = """
-import json, sys
+import hashlib, json, sys
 sys.path.insert(0, {root!r})
+import numpy as np
 from tests.mmm.cases import every, plain
+from mmx.mmm.levels import levels, totals
+from mmx.mmm.parameters import parameters_of
 from mmx.mmm.target import build
 found = []
 for case in (every(1), plain(3)):
@@ -95,13 +98,20 @@ for case in (every(1), plain(3)):
     for q in case.points(4, seed=44):
         value, gradient = call(q)
         found.append([value.hex(), *[g.hex() for g in gradient.tolist()]])
-print(json.dumps(found))
+case = plain(1)
+params, beta, gamma, _ = parameters_of(case.structure, case.inputs, case.points(50)[None], seed=1)
+x, money = case.inputs["x"], case.inputs["money_train"]
+evaluated = [beta, gamma, levels(case.structure, params, beta, x, money)]
+for before in (np.zeros_like(x), x):
+    groups, multipliers = np.zeros(len(x), dtype=int), np.array([0.0, 0.5, 2.0])
+    evaluated.append(totals(case.structure, params, beta, x, before, money, groups, multipliers))
+print(json.dumps([found, hashlib.sha256(b"".join(v.tobytes() for v in evaluated)).hexdigest()]))
 """
 
 
 @pytest.fixture(scope="module")
-def processes(tmp_path_factory: pytest.TempPathFactory) -> list[list[list[str]]]:
-    """Values and gradients of a process with an empty cache folder, and of another with the cache it left."""
+def processes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[list[list[str]], str]]:
+    """Values and gradients, and a digest of evaluated draws, of a process with an empty cache and of one with what it left."""
     cache_folder = tmp_path_factory.mktemp("kernel") / "cache"
     found = []
     for expected in (False, True):
@@ -111,13 +121,13 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> list[list[list[str]]]
         code = PROGRAM.format(root=str(ROOT))
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr
-        found.append(json.loads(done.stdout))
+        found.append(tuple(json.loads(done.stdout)))
     return found
 
 
-def test_the_kernel_is_the_density_fresh_and_from_its_cache(processes: list[list[list[str]]]) -> None:
+def test_the_kernel_is_the_density_fresh_and_from_its_cache(processes: list[tuple[list[list[str]], str]]) -> None:
     points = [(case, q) for case in (every(1), plain(3)) for q in case.points(4, seed=44)]
-    for rows in processes:
+    for rows, _ in processes:
         for row, (case, q) in zip(rows, points, strict=True):
             value, *gradient = map(float.fromhex, row)
             expected, slope = case.density(q)
@@ -125,8 +135,10 @@ def test_the_kernel_is_the_density_fresh_and_from_its_cache(processes: list[list
             np.testing.assert_allclose(gradient, slope, rtol=1e-12, atol=1e-12 * np.abs(slope).max())
 
 
-def test_the_kernel_has_the_same_bits_fresh_and_from_its_cache(processes: list[list[list[str]]]) -> None:
-    """Or else a seed gives other draws in the process that compiles than in all that follow."""
+def test_kernel_and_evaluation_have_the_same_bits_fresh_and_from_their_caches(
+    processes: list[tuple[list[list[str]], str]],
+) -> None:
+    """Or else a seed gives other draws, and other numbers, in the process that compiles than in all that follow."""
     fresh, loaded = processes
     assert fresh == loaded
 

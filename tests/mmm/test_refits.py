@@ -173,7 +173,7 @@ def test_divergences_alone_are_met_with_smaller_steps_before_starting_from_scrat
     assert last is not None
     assert (last[0].tune, last[0].target_accept, last[1]) == (2 * settings.tune, settings.retry_target_accept, None)
     assert _next_attempt(replace(second, gate=diverged), settings, last[0], None) is None
-    mixed = replace(diverged, reasons=("R-hat above 1.01 for 2 of 9 quantities", *diverged.reasons))
+    mixed = replace(diverged, max_rhat=1.05, reasons=("R-hat above 1.01 for 2 of 9 quantities", *diverged.reasons))
     assert _next_attempt(replace(second, gate=mixed), settings, settings, earlier) == last
     wide = replace(diverged, max_rhat=1.2)
     cold = _next_attempt(replace(second, gate=wide), settings, settings, None)
@@ -191,6 +191,7 @@ def test_a_narrow_failure_goes_on_from_its_own_draws() -> None:
     assert on is not None
     assert (on[0].target_accept, on[0].tune, on[1]) == (settings.target_accept, settings.tune, first.draws)
     assert (on[0].draws, on[0].thin) == (settings.draws, 2)
+    assert _next_attempt(replace(first, gate=short), settings, settings, folds()[1].draws) == on
     for share, longer in ((0.55, 4), (0.7, 3), (5.0, 1)):
         other = replace(short, min_ess_bulk=share * limits.min_ess, min_ess_tail=9 * limits.min_ess)
         again = _next_attempt(replace(first, gate=other), settings, settings, None)
