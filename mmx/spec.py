@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from statistics import NormalDist
 from typing import Annotated, Literal, Self
@@ -368,6 +369,38 @@ class Constants(Frozen):
     time_range: float
 
 
+class LiftTest(Frozen):
+    """An experiment: what a channel brought more, or less, in some periods and geos than it would have without it.
+
+    Attributes
+    ----------
+    test, channel : str
+    start, end : date
+        First and last day, inclusive; all periods that they touch count.
+    geos : tuple of str
+        Empty for all.
+    metric : {"kpi", "roas"}
+        Of ``value``: KPI units, or KPI money per unit of ``delta_spend``.
+    value, se : float
+        Estimate and its standard error.
+    delta_spend : float, optional
+        Spend with the test less spend without it; by default the whole spend of its cells, so that without it there is none.
+    inflation : float
+        Factor on the standard error, for what the experiment's own does not hold: spill-over, another season, a bad match.
+    """
+
+    test: str
+    channel: str
+    start: dt.date
+    end: dt.date
+    geos: tuple[str, ...] = ()
+    metric: Literal["kpi", "roas"]
+    value: float
+    se: Positive
+    delta_spend: float | None = None
+    inflation: Annotated[float, Field(ge=1)] = 1.0
+
+
 class Spec(Frozen):
     """A model specification; ``constants`` is None until ``mmx.mmm.resolve`` has filled it in."""
 
@@ -378,4 +411,5 @@ class Spec(Frozen):
     model: ModelSettings
     sampler: SamplerSettings
     gate: GateSettings
+    lift_tests: tuple[LiftTest, ...] = ()
     constants: Constants | None = None

@@ -38,7 +38,7 @@ def log_marginal(
         0 without autocorrelation.
     inputs : dict
     """
-    factor, rhs, own_factor, own_rhs, cross = normal_equations(residual, prior_sd, noise, rho, inputs)
+    factor, rhs, own_factor, own_rhs, _ = normal_equations(residual, prior_sd, noise, rho, inputs)
     quadratic = _square(residual, noise, rho, inputs) - jnp.sum(_solve(factor, rhs) ** 2)
     log_det = 2.0 * jnp.sum(jnp.log(jnp.diag(factor))) + 2.0 * jnp.sum(jnp.log(prior_sd))
     if residual.shape[1] > 1:

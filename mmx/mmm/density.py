@@ -61,10 +61,10 @@ def log_prior(structure: Structure, q: jax.Array, inputs: Inputs) -> jax.Array:
     return total
 
 
-def saturated(structure: Structure, params: Params, x: jax.Array) -> jax.Array:
+def saturated(structure: Structure, params: Params, x: jax.Array, only: int | None = None) -> jax.Array:
     """Adstocked and saturated exposure, (time, geo, media), without the coefficients.
 
-    ``x`` is (time, geo, media + frequencies): see ``Structure.often``.
+    ``x`` is (time, geo, media + frequencies): see ``Structure.often``. ``only`` asks for one medium, (time, geo, 1).
     """
 
     def carry(x: jax.Array, media: list[int]) -> jax.Array:
@@ -88,8 +88,8 @@ def saturated(structure: Structure, params: Params, x: jax.Array) -> jax.Array:
             return carry(saturate(x, media), media)
         return carry(x * saturate(often[..., np.array([structure.often[m] for m in media])], media), media)
 
-    often = x
-    return _by_family(structure.order, x[..., : structure.media], list(range(structure.media)), both)
+    often, media = x, list(range(structure.media)) if only is None else [only]
+    return _by_family(structure.order, x[..., media[0] : media[-1] + 1], media, both)
 
 
 def _pick(structure: Structure, params: Params, names: tuple[str, ...], media: list[int]) -> Params:
@@ -150,9 +150,9 @@ def _solved(effect: jax.Array, factors: jax.Array, acting: jax.Array, inputs: In
     """Coefficients of a multiplicative model, by Newton's method on the money that a medium brings, (media,).
 
     Without a medium the KPI would be ``exp(-beta a)`` of what it is: it brings ``sum M (1 - exp(-beta a))`` of the KPI's money
-    ``M``. For the next percent of exposure that is ``sum M (exp(beta (a' - a)) - 1) / STEP``. The sum is concave in ``beta``, so
-    that steps from the solution of the straight line go up to the root; a goal that no coefficient reaches ends in NaN. The last
-    step alone carries the gradient, which is exact at a root.
+    ``M``. For the next percent of exposure that is ``sum M (exp(beta (a' - a)) - 1) / STEP``. The sum is concave in ``beta``,
+    so that steps from the solution of the straight line go up to the root; a goal that no coefficient reaches ends in NaN. The
+    last step alone carries the gradient, which is exact at a root.
     """
     direct, bend, worth = inputs["direct"], inputs["bend"], inputs["money_train"]
     goal = jnp.where(direct, 0.0, effect * inputs["numerator"])
@@ -188,6 +188,12 @@ def effects(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
 
 def media_effect(structure: Structure, params: Params, inputs: Inputs) -> tuple[jax.Array, jax.Array]:
     """Effect of all media on the scaled KPI, (time, geo), and the coefficients per geo, (geo, media)."""
+    actual, beta = media_curves(structure, params, inputs)
+    return jnp.einsum("tgm,gm->tg", actual, beta), beta
+
+
+def media_curves(structure: Structure, params: Params, inputs: Inputs) -> tuple[jax.Array, jax.Array]:
+    """Saturated exposure, (time, geo, media), and the coefficients per geo, (geo, media)."""
     actual = saturated(structure, params, inputs["x"])
     first, second = inputs["counted"].T
 
@@ -196,8 +202,21 @@ def media_effect(structure: Structure, params: Params, inputs: Inputs) -> tuple[
 
     acting = jax.lax.cond(inputs["other"], both, lambda: actual)
     factors = geo_factors(structure, params, inputs)
-    beta = coefficients(structure, params, factors, acting, inputs) * factors
-    return jnp.einsum("tgm,gm->tg", actual, beta), beta
+    return actual, coefficients(structure, params, factors, acting, inputs) * factors
+
+
+def lift_likelihood(structure: Structure, actual: jax.Array, beta: jax.Array, params: Params, inputs: Inputs) -> jax.Array:
+    """Log density of what experiments measured: normal around the model's own difference over their cells."""
+    total = jnp.zeros(())
+    for k, m in enumerate(structure.lift):
+        x = inputs["x"].at[..., m].set(inputs["lift_x"][k])
+        brought = beta[:, m] * (actual[..., m] - saturated(structure, params, x, only=m)[..., 0])
+        if structure.multiplicative:
+            brought = -jnp.expm1(-brought)
+        sd = inputs["lift_sd"][k]
+        ratio = (inputs["lift_value"][k] - jnp.sum(inputs["lift_worth"][k] * brought)) / sd
+        total += inputs["lift_used"][k] * (-0.5 * ratio**2 - jnp.log(sd) - 0.5 * jnp.log(2.0 * jnp.pi))
+    return total
 
 
 def baseline_sd(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
@@ -222,12 +241,19 @@ def sampled_effect(structure: Structure, params: Params, inputs: Inputs) -> jax.
 
 
 def log_likelihood(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
-    """Log density of the KPI given the sampled parameters, the baseline integrated out where it can be."""
-    effect = sampled_effect(structure, params, inputs)
+    """Log density of KPI and experiments given the sampled parameters, the baseline integrated out where it can be."""
+    actual, beta = media_curves(structure, params, inputs)
+    effect = jnp.einsum("tgm,gm->tg", actual, beta)
+    if structure.signed:
+        effect = effect + inputs["signed"] @ params["control"]
+    return _of_kpi(structure, params, effect, inputs) + lift_likelihood(structure, actual, beta, params, inputs)
+
+
+def _of_kpi(structure: Structure, params: Params, effect: jax.Array, inputs: Inputs) -> jax.Array:
     if not structure.collapsed:
         return likelihoods.log_density(structure, params, effect + baseline_effect(structure, params, inputs), inputs)
     residual, sd = inputs["y"] - effect, baseline_sd(structure, params, inputs)
-    if structure.noises > 1 or structure.autocorrelated:
+    if not structure.plain:
         return correlated.log_marginal(residual, sd, params["noise"], autocorrelation(structure, params), inputs)
     return collapse.log_marginal(residual, sd, params["noise"][0], inputs)
 

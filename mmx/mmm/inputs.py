@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.data.panel import Floats, Panel
-from mmx.mmm import correlated
+from mmx.mmm import correlated, lift
 from mmx.mmm import design as baseline
 from mmx.mmm.resolve import media_exposure
 from mmx.mmm.structure import Structure, structure_of
@@ -99,6 +99,10 @@ def prepare(
         "geo_mirror": mirrors(trained_spend),
         "prior": prior_arrays(spec, structure),
     }
+    if spec.lift_tests:
+        worth = money_per_unit(panel, constants)
+        scale = np.where(train, kpi / size, 0.0) if structure.multiplicative else 1.0
+        inputs |= lift.probes(spec, panel, x, row_weights > 0, scale * np.broadcast_to(size, kpi.shape), scale * worth)
     if structure.collapsed and not structure.plain:
         inputs |= correlated.products(design.z, local, w)
     return structure, inputs, design

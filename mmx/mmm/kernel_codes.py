@@ -42,7 +42,7 @@ def order_codes(structure: Structure) -> npt.NDArray[np.int64]:
 
 def supports(structure: Structure) -> bool:
     """Whether compiled code knows the density of a structure."""
-    return structure.plain and not structure.multiplicative and has_curves(structure)
+    return structure.plain and not structure.multiplicative and not structure.lift and has_curves(structure)
 
 
 def has_curves(structure: Structure) -> bool:

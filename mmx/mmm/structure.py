@@ -58,6 +58,8 @@ class Structure:
         Controls whose coefficients have a sign: they are sampled and no columns of the design.
     sparse : tuple of int
         Columns of controls with a sparse prior.
+    lift : tuple of int
+        Medium of each experiment.
     channels : int
         Paid media; the media after them are organic.
     adstock : tuple of (str, int), (media,)
@@ -90,6 +92,7 @@ class Structure:
     own_columns: int
     signed: int
     sparse: tuple[int, ...]
+    lift: tuple[int, ...]
     channels: int
     adstock: tuple[tuple[str, int], ...]
     saturation: tuple[str, ...]
@@ -229,6 +232,7 @@ def structure_of(
         own_columns=own_columns,
         signed=signed,
         sparse=sparse,
+        lift=tuple(list(spec.channels).index(test.channel) for test in spec.lift_tests),
         channels=len(spec.channels),
         adstock=tuple((m.adstock, m.adstock_window if ADSTOCKS[m.adstock].windowed else 0) for m in media),
         saturation=tuple(m.saturation for m in media),

@@ -1,0 +1,76 @@
+"""Experiments as evidence: what they measured, as sums over cells of the curve with and without the tested spend."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mmx.data.panel import Floats, Panel
+from mmx.spec import LiftTest, Spec
+
+
+def probes(spec: Spec, panel: Panel, x: Floats, train: npt.NDArray[np.bool_], size: Floats, money: Floats) -> dict[str, Floats]:
+    """Arrays of all tests.
+
+    Parameters
+    ----------
+    spec : Spec
+    panel : Panel
+    x : array, (time, geo, media + frequencies)
+        Scaled exposure.
+    train : array of bool, (time,)
+    size, money : array, (time, geo)
+        KPI units and KPI money per scaled unit; of a multiplicative model, those of the KPI itself.
+
+    Returns
+    -------
+    dict of array
+        ``lift_x (test, time, geo)`` exposure without the test; ``lift_worth (test, time, geo)`` what a scaled unit adds to the
+        test's quantity; ``lift_value``, ``lift_sd`` and ``lift_used (test,)``. A test that ended after the last training row
+        is not used: it would tell a fold its future.
+    """
+    tests = spec.lift_tests
+    shape = (len(tests), *x.shape[:2])
+    without, worth, used = np.zeros(shape), np.zeros(shape), np.zeros(len(tests))
+    last = np.flatnonzero(train)[-1]
+    for k, test in enumerate(tests):
+        m = list(spec.channels).index(test.channel)
+        cells = cells_of(test, panel)
+        spend = panel.array("spend")[:, :, m].T
+        delta = test.delta_spend if test.delta_spend is not None else float(spend[cells].sum())
+        without[k] = x[..., m] - np.where(cells, bought(x[..., m], spend, cells, delta), 0.0)
+        worth[k] = np.where(cells, size if test.metric == "kpi" else money / delta, 0.0)
+        used[k] = float(np.flatnonzero(cells.any(axis=1))[-1] <= last)
+    return {
+        "lift_x": np.maximum(without, 0.0),
+        "lift_worth": worth,
+        "lift_value": np.array([test.value for test in tests]),
+        "lift_sd": np.array([test.se * test.inflation for test in tests]),
+        "lift_used": used,
+    }
+
+
+def cells_of(test: LiftTest, panel: Panel) -> npt.NDArray[np.bool_]:
+    """Return which cells (time, geo) a test covers."""
+    starts = panel.dates
+    ends = np.append(starts[1:], starts[-1:] + (starts[-1] - starts[-2])) - np.timedelta64(1, "D")
+    periods = (ends >= np.datetime64(test.start)) & (starts <= np.datetime64(test.end))
+    geos = (
+        np.isin(np.array(panel.names("geo"), dtype=object), test.geos) if test.geos else np.ones(len(panel.names("geo")), bool)
+    )
+    return periods[:, None] & geos
+
+
+def bought(x: Floats, spend: Floats, cells: npt.NDArray[np.bool_], delta: float) -> Floats:
+    """Exposure that the tested spend bought, (time, geo): in proportion to the spend of each cell.
+
+    Where a test has switched a channel off there is no spend to follow: what is missing has the pattern over geos of the
+    channel's other periods, even over time, at their exposure per money.
+    """
+    total = float(spend[cells].sum())
+    if total > 0:
+        return x * delta / total
+    usual, paid = x[~cells.any(axis=1)].mean(axis=0), spend[~cells.any(axis=1)].mean(axis=0)
+    pattern = np.where(cells, usual, 0.0)
+    price = float(np.where(cells, paid, 0.0).sum())
+    return pattern * (delta / price if price > 0 else 0.0)
