@@ -163,13 +163,14 @@ class BaselinePriors(Frozen):
     """Prior standard deviations of the baseline over the training rows.
 
     ``media_share`` is the share of the KPI that media bring by the prior: the intercept's prior mean is the rest.
-    ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI (of 1 on a logarithm), ``geo_effect`` is on the log
-    of a channel's effect, all others are in standard deviations of the KPI (within geos). ``geo_intercept`` (in the middle
-    of the training rows) and ``geo_trend`` are of a geo's deviation from the others. ``trend_change`` is of the change of slope
-    at each knot of a piecewise trend. A control with a sign has a half-normal prior of scale ``control``; sparse ones share a
-    half-Cauchy scale of size ``sparse`` and are cut off at ``control`` (the regularised horseshoe of Piironen and Vehtari,
-    2017). ``noise``, ``drift`` and ``geo_effect`` scale half-normal priors; ``drift`` is the standard deviation of the slow
-    drift, or with knots of its change within a year; ``drift_length`` is its length in years.
+    ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI (of 1 on a logarithm),
+    ``geo_effect`` is on the log of a channel's effect, all others are in standard deviations of the KPI (within geos).
+    ``geo_intercept`` (in the middle of the training rows) and ``geo_trend`` are of a geo's deviation from the others.
+    ``trend_change`` is of the change of slope at each knot of a piecewise trend. A control with a sign has a half-normal prior
+    of scale ``control``; sparse ones share a half-Cauchy scale of size ``sparse`` and are cut off at ``control`` (the
+    regularised horseshoe of Piironen and Vehtari, 2017). ``noise``, ``drift`` and ``geo_effect`` scale half-normal priors;
+    ``drift`` is the standard deviation of the slow drift, or with knots of its change within a year; ``drift_length`` is its
+    length in years.
     """
 
     media_share: Share
@@ -258,7 +259,7 @@ class ModelSettings(Frozen):
             )
         if self.autocorrelation and self.likelihood not in COLLAPSED:
             raise ValueError(
-                f"autocorrelation needs a likelihood that is normal given its noise: take normal or lognormal, not {self.likelihood}"
+                f"autocorrelation needs a likelihood with normal noise: take normal or lognormal, not {self.likelihood}"
             )
         return self
 

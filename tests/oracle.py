@@ -301,9 +301,37 @@ class Oracle:
             columns.append((trend, priors.geo_trend * constants.kpi_sd))
         return columns if self.structure.geos > 1 else []
 
+    def lift(self, values: dict[str, np.ndarray]) -> float:
+        """Normal densities of what experiments measured, each by the curve without its spend, cell by cell."""
+        total, x, beta = 0.0, exposure(self.spec, self.panel), self.beta(values)
+        actual = saturated(self.spec, values, x, frequencies(self.spec, self.panel))
+        size = np.array(self.spec.constants.geo_scale) * self.spec.constants.kpi_scale
+        kpi, worth = self.panel.array("kpi"), self.panel.array("unit_value")
+        for test in self.spec.lift_tests:
+            m, spend = list(self.spec.channels).index(test.channel), self.panel.array("spend")
+            days = [(d, d + np.timedelta64(6, "D")) for d in self.panel.dates]
+            rows = [i for i, (a, b) in enumerate(days) if b >= np.datetime64(test.start) and a <= np.datetime64(test.end)]
+            if rows[-1] > np.flatnonzero(self.train)[-1]:
+                continue
+            cells = [(g, i) for g, n in enumerate(self.panel.names("geo")) if not test.geos or n in test.geos for i in rows]
+            paid = sum(spend[g, i, m] for g, i in cells)
+            delta = paid if test.delta_spend is None else test.delta_spend
+            without = x.copy()
+            for g, i in cells:
+                without[i, g, m] *= 1 - delta / paid
+            fewer = saturated(self.spec, values, without, frequencies(self.spec, self.panel))
+            found = 0.0
+            for g, i in cells:
+                gone = beta[g, m] * (actual[i, g, m] - fewer[i, g, m])
+                units = kpi[g, i] * (1 - np.exp(-gone)) if self.structure.multiplicative else size[g] * gone
+                found += units * (worth[g, i] / delta if test.metric == "roas" else 1.0)
+            total += stats.norm(found, test.se * test.inflation).logpdf(test.value)
+        return float(total)
+
     def log_density(self, q: np.ndarray) -> float:
         """Log prior plus log likelihood."""
-        return self.log_prior(q) + self.log_likelihood(self.values(q))
+        values = self.values(q)
+        return self.log_prior(q) + self.log_likelihood(values) + self.lift(values)
 
 
 def log_marginal(

@@ -76,8 +76,8 @@ def products(z: Floats, local: Floats, w: Floats) -> dict[str, Floats]:
     Returns
     -------
     dict of array
-        ``first, last (time, geo)`` bool, the ends of the rows; ``parts_zz (3, geo, column, column)``, ``parts_own (3, geo, local
-        column, local column)``, ``parts_cross (3, geo, local column, column)``.
+        ``first, last (time, geo)`` bool, the ends of the rows; ``parts_zz (3, geo, column, column)``, ``parts_own (3, geo,
+        local column, local column)``, ``parts_cross (3, geo, local column, column)``.
     """
     order = np.cumsum(w > 0, axis=0)
     ends = {"first": (w > 0) & (order == 1), "last": (w > 0) & (order == order[-1])}

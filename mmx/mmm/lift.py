@@ -55,10 +55,8 @@ def cells_of(test: LiftTest, panel: Panel) -> npt.NDArray[np.bool_]:
     starts = panel.dates
     ends = np.append(starts[1:], starts[-1:] + (starts[-1] - starts[-2])) - np.timedelta64(1, "D")
     periods = (ends >= np.datetime64(test.start)) & (starts <= np.datetime64(test.end))
-    geos = (
-        np.isin(np.array(panel.names("geo"), dtype=object), test.geos) if test.geos else np.ones(len(panel.names("geo")), bool)
-    )
-    return periods[:, None] & geos
+    geos = [not test.geos or geo in test.geos for geo in panel.names("geo")]
+    return periods[:, None] & np.array(geos)
 
 
 def bought(x: Floats, spend: Floats, cells: npt.NDArray[np.bool_], delta: float) -> Floats:

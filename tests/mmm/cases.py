@@ -16,7 +16,7 @@ from mmx.mmm.resolve import resolve
 from mmx.mmm.structure import Structure
 from mmx.mmm.target import log_density_of
 from mmx.response.registry import ADSTOCKS, SATURATIONS
-from mmx.spec import Spec
+from mmx.spec import LiftTest, Spec
 
 from ..oracle import Oracle
 from ..panels import CHANNELS, changed, shop_config, shop_panel
@@ -124,6 +124,30 @@ def other(likelihood: str, geos: int) -> Case:
     panel = shop_panel(geos, weeks=40)
     panel = changed(panel, kpi=np.round(panel.array("kpi")))
     return make(config.spec, panel, panel.window.astype(float))
+
+
+@cache
+def lifted(geos: int, likelihood: str = "normal") -> Case:
+    """Experiments: by KPI and by ROAS, of all spend and of a part, one after the last training row."""
+    config = shop_config({"model": {"likelihood": likelihood}})
+    panel = shop_panel(geos, weeks=40)
+    weights = panel.window.astype(float)
+    weights[30:] = 0.0
+    some = panel.names("geo")[1:] if geos > 1 else ()
+    whole = {
+        "test": "dark",
+        "channel": "tv",
+        "start": "2022-03-14",
+        "end": "2022-04-10",
+        "metric": "kpi",
+        "value": 3000,
+        "se": 500,
+    }
+    part = {"test": "more", "channel": "search", "start": "2022-05-02", "end": "2022-05-08", "metric": "roas", "value": 1.5}
+    part |= {"se": 0.4, "geos": some, "delta_spend": 40.0, "inflation": 2.0}
+    late = whole | {"test": "late", "start": "2022-08-15", "end": "2022-08-28", "value": 9e9, "se": 1.0}
+    tests = tuple(LiftTest.model_validate(test) for test in (whole, part, late))
+    return make(config.spec.model_copy(update={"lift_tests": tests}), panel, weights)
 
 
 def make(spec: Spec, panel: Panel, weights: np.ndarray) -> Case:

@@ -10,7 +10,7 @@ from mmx.mmm import collapse
 
 from .. import oracle
 from ..finite import assert_gradient
-from .cases import COMBINATIONS, LIKELIHOODS, OWN, Case, every, other, plain, rich
+from .cases import COMBINATIONS, LIKELIHOODS, OWN, Case, every, lifted, other, plain, rich
 
 CASES = {"every-national": (every, 1), "every-geo": (every, 3), "plain-national": (plain, 1), "plain-geo": (plain, 3)}
 CASES |= {"rich-national": (rich, 1), "rich-geo": (rich, 3)}
@@ -34,6 +34,16 @@ def test_every_likelihood_is_the_dense_density(likelihood: str, geos: int) -> No
         int(np.argmax(np.isfinite(expected)))
     ]  # A marginal ROAS is a difference of 1 %: its coefficient has two digits less.
     assert_gradient(case.density(q)[1], lambda at: case.density(at)[0], q, rounding=1e-14)
+
+
+@pytest.mark.parametrize(("geos", "likelihood"), [(1, "normal"), (3, "normal"), (3, "lognormal")])
+def test_experiments_are_in_the_dense_density(geos: int, likelihood: str) -> None:
+    case = lifted(geos, likelihood)
+    assert case.inputs["lift_used"].tolist() == [1, 1, 0]
+    for q in case.points(3):
+        assert case.density(q)[0] == pytest.approx(case.oracle.log_density(q), rel=1e-9, abs=1e-9)
+    q = case.points(1, seed=5)[0]
+    assert_gradient(case.density(q)[1], lambda at: case.density(at)[0], q)
 
 
 @pytest.mark.parametrize("geos", [1, 3])
