@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from mmx.spec import (
     MONEY_KINDS,
     Adstock,
+    Effectiveness,
     EffectPrior,
     Frozen,
     GateSettings,
@@ -52,6 +53,7 @@ class MediaSettings(Frozen):
     adstock_window: Annotated[int, Field(ge=2, le=104)] | None = None
     adstock_first: bool | None = None
     saturation: Saturation | None = None
+    effectiveness: Effectiveness | None = None
     shapes: dict[Shape, Prior] = Field(default_factory=dict)
     priors: EffectPrior | None = None
 
@@ -155,6 +157,7 @@ class DataSettings(Frozen):
     date: str
     window: Window
     geo: str | None
+    group: str | None
     population: str | None
     target: str
     target_kind: TargetKind
@@ -175,6 +178,8 @@ class DataSettings(Frozen):
             raise ValueError("target_kind: count needs unit_value, a column or a number: what one unit of the KPI is worth")
         if self.target_kind != "count" and self.unit_value is not None:
             raise ValueError(f"unit_value is for target_kind: count; this one is {self.target_kind}: take unit_value out")
+        if self.group is not None and self.geo is None:
+            raise ValueError("group needs geo: name the geo column, of which the group column names the level above")
         if self.population is not None and self.geo is None:
             raise ValueError("population needs geo: name the geo column, or take population out")
         both = sorted(set(self.channels) & set(self.organic))
@@ -235,6 +240,7 @@ def _media_spec(settings: ChannelSettings | OrganicSettings, model: ModelSetting
         adstock_window=settings.adstock_window or model.adstock_window,
         adstock_first=model.adstock_first if settings.adstock_first is None else settings.adstock_first,
         saturation=settings.saturation or model.saturation,
+        effectiveness=settings.effectiveness or model.effectiveness,
         shapes=ShapePriors(**{**dict(model.shapes), **settings.shapes}),
         priors=settings.priors or priors,
         own_prior=settings.priors is not None,
@@ -267,6 +273,29 @@ class Config(Frozen):
                     f"({', '.join(asks)}); "
                     "use kind: contribution (share of the KPI that all channels bring) or coefficient"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _likelihood(self) -> Self:
+        if self.model.likelihood == "negative_binomial" and self.data.target_kind == "money":
+            raise ValueError(
+                "likelihood: negative_binomial is for counts, and target_kind: money is none: take likelihood: lognormal or "
+                "student_t, or name the count as target with target_kind: count and its unit_value"
+            )
+        media = {**self.data.channels, **self.data.organic}
+        varying = [name for name, m in media.items() if (m.effectiveness or self.model.effectiveness) != "constant"]
+        if varying and (self.model.likelihood == "lognormal" or self.model.link == "log"):
+            raise ValueError(
+                f"effectiveness of {', '.join(varying)} over time is not supported in a multiplicative model, where it would "
+                "also change with all else that multiplies: take likelihood: normal or student_t, or effectiveness: constant"
+            )
+        if self.model.noise == "geo" and self.data.geo is None:
+            raise ValueError("noise: geo needs data.geo: a national model has one noise; take noise: shared")
+        if self.model.noise == "geo" and self.model.likelihood == "negative_binomial":
+            raise ValueError(
+                "noise: geo with likelihood: negative_binomial is not supported, whose variance follows the size of each geo "
+                "already: take noise: shared"
+            )
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Adstock = Literal["none", "geometric", "half_life", "two_stage", "delayed", "weibull_pdf", "weibull_cdf", "binomial"]
 Saturation = Literal["none", "hill", "logistic", "exponential", "michaelis_menten", "root", "log", "tanh"]
+Effectiveness = Literal["constant", "shared", "own"]
 Likelihood = Literal["normal", "student_t", "lognormal", "negative_binomial"]
 TargetKind = Literal["money", "count", "index"]
 EffectKind = Literal["roas", "mroas", "contribution", "coefficient", "total"]
@@ -164,13 +165,15 @@ class BaselinePriors(Frozen):
 
     ``media_share`` is the share of the KPI that media bring by the prior: the intercept's prior mean is the rest.
     ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI (of 1 on a logarithm),
-    ``geo_effect`` is on the log of a channel's effect, all others are in standard deviations of the KPI (within geos).
+    ``geo_effect`` and ``group_effect`` are on the log of a channel's effect, all others are in standard deviations of the KPI
+    (within geos). ``geo_effect`` is of a geo in its group or in all, ``group_effect`` of a group of geos against the others;
     ``geo_intercept`` (in the middle of the training rows) and ``geo_trend`` are of a geo's deviation from the others.
     ``trend_change`` is of the change of slope at each knot of a piecewise trend. A control with a sign has a half-normal prior
     of scale ``control``; sparse ones share a half-Cauchy scale of size ``sparse`` and are cut off at ``control`` (the
-    regularised horseshoe of Piironen and Vehtari, 2017). ``noise``, ``drift`` and ``geo_effect`` scale half-normal priors;
-    ``drift`` is the standard deviation of the slow drift, or with knots of its change within a year; ``drift_length`` is its
-    length in years.
+    regularised horseshoe of Piironen and Vehtari, 2017). ``noise``, ``drift``, ``geo_effect`` and ``group_effect`` scale
+    half-normal priors, as does ``effectiveness`` of its change over time, on the logarithm, with ``effectiveness_length`` in
+    years; ``drift`` is the standard deviation of the slow drift, or with knots of its change within a year;
+    ``drift_length`` is its length in years.
     """
 
     media_share: Share
@@ -187,14 +190,18 @@ class BaselinePriors(Frozen):
     autocorrelation: Prior
     drift: Positive
     drift_length: Prior
+    effectiveness: Positive
+    effectiveness_length: Prior
     geo_intercept: Positive
     geo_trend: Positive
     geo_effect: Positive
+    group_effect: Positive
 
     @model_validator(mode="after")
     def _families(self) -> Self:
-        if self.drift_length.family != "lognormal":
-            raise ValueError(f"drift_length is positive and takes a lognormal prior, not {self.drift_length.family}")
+        for name in ("drift_length", "effectiveness_length"):
+            if (family := getattr(self, name).family) != "lognormal":
+                raise ValueError(f"{name} is positive and takes a lognormal prior, not {family}")
         if self.degrees.family != "lognormal":
             raise ValueError(
                 f"degrees is of the degrees of freedom above 2 and takes a lognormal prior, not {self.degrees.family}"
@@ -233,6 +240,7 @@ class ModelSettings(Frozen):
     adstock_window: Annotated[int, Field(ge=2, le=104)]
     adstock_first: bool
     saturation: Saturation
+    effectiveness: Effectiveness
     likelihood: Likelihood
     link: Literal["log", "identity"] | None
     noise: Literal["shared", "geo"]
@@ -310,6 +318,7 @@ class MediaSpec(Frozen):
     adstock_window: int
     adstock_first: bool
     saturation: Saturation
+    effectiveness: Effectiveness
     shapes: ShapePriors
     priors: EffectPrior
     own_prior: bool
@@ -344,6 +353,8 @@ class Constants(Frozen):
         Standardisation of treatments, then controls. A treatment is measured from its minimum (``column_mean``).
     drift_terms : int
         Number of basis functions of the drift, or of its knots but the first; 0 without drift.
+    effectiveness_terms : int
+        Number of basis functions of effectiveness over time.
     drift_center, drift_half_range : float
         Centre and half range of time for the drift, in periods from the first row.
     periods_per_year : float
@@ -363,6 +374,7 @@ class Constants(Frozen):
     column_mean: tuple[float, ...]
     column_sd: tuple[float, ...]
     drift_terms: int
+    effectiveness_terms: int
     drift_center: float
     drift_half_range: float
     periods_per_year: float

@@ -156,8 +156,9 @@ class Oracle:
             return np.array([self._effect_prior(m).ppf(p) for m, p in zip(block.media, level, strict=True)])
         if block.kind == "lognormal":
             return distribution(self._prior(block.name)).ppf(level)
-        if block.name == "geo_sd":  # Of either sign: the deviations take part.
-            return self.spec.model.baseline.geo_effect * part
+        if block.name in ("geo_sd", "group_sd"):  # Of either sign: the deviations take part.
+            priors = self.spec.model.baseline
+            return (priors.geo_effect if block.name == "geo_sd" else priors.group_effect) * part
         return {"beta": expit, "half_normal": np.exp, "half_cauchy": np.exp, "normal": np.asarray}[block.kind](part)
 
     def _prior(self, name: str) -> Any:
@@ -174,7 +175,7 @@ class Oracle:
         """Densities of the values with the Jacobians of the transforms."""
         total, sd, baseline = 0.0, self.spec.constants.kpi_sd, self.spec.model.baseline
         scale = {"noise": baseline.noise * sd, "drift_sd": baseline.drift * sd, "control": baseline.control * sd}
-        scale |= {"sparse_local": 1.0, "sparse_global": baseline.sparse * sd}
+        scale |= {"effectiveness_sd": baseline.effectiveness, "sparse_local": 1.0, "sparse_global": baseline.sparse * sd}
         for block in self.structure.blocks:
             part = q[self.structure.slices[block.name]]
             value = self._value(block, part)
@@ -208,12 +209,14 @@ class Oracle:
         if geos > 1:
             z = values["geo_z"].reshape(media, geos - 1)
             for m in range(media):
-                factors[:, m] = np.exp(values["geo_sd"][m] * (self.geo_basis[m] @ z[m]))
+                scale = np.full(geos - 1, values["geo_sd"][m])
+                if "group_sd" in values:  # Their deviations stand first: one less than groups.
+                    scale[: len(set(self.panel.groups)) - 1] = values["group_sd"][m]
+                factors[:, m] = np.exp(self.geo_basis[m] @ (scale * z[m]))
         zeroed = np.where(self.train[:, None, None], 0.0, x)
-        often = frequencies(self.spec, self.panel)
-        actual = saturated(self.spec, values, x, often)
-        acting = actual - saturated(self.spec, values, zeroed, often)
-        more = saturated(self.spec, values, np.where(self.train[:, None, None], 1.01 * x, x), often) - actual
+        actual = self.acting(values, x)
+        acting = actual - self.acting(values, zeroed)
+        more = self.acting(values, np.where(self.train[:, None, None], 1.01 * x, x)) - actual
         worth = np.where(self.train[:, None], money(self.spec, self.panel), 0.0)
         spend = self.panel.array("spend")[:, self.train].sum(axis=(0, 1))
         kpi = (self.panel.array("kpi") * self.panel.array("unit_value"))[:, self.train].sum()
@@ -229,6 +232,28 @@ class Oracle:
             else:
                 beta[m] = goal / per_unit
         return beta * factors
+
+    def acting(self, values: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+        """Saturated exposure (time, geo, media), times what effectiveness over time makes of it."""
+        out = saturated(self.spec, values, x, frequencies(self.spec, self.panel))
+        media, terms = [*self.spec.channels.values(), *self.spec.organic.values()], self.spec.constants.effectiveness_terms
+        if all(medium.effectiveness == "constant" for medium in media):
+            return out
+        left, times = values["effectiveness_z"].reshape(-1, terms), len(x)
+        sds, shared = list(zip(values["effectiveness_sd"], left, strict=True)), None
+        if any(medium.effectiveness == "shared" for medium in media):
+            shared = sds.pop(0)
+        for m, medium in enumerate(media):
+            if medium.effectiveness != "constant":
+                sd, z = shared if medium.effectiveness == "shared" else sds.pop(0)
+                year, edge = 365.25 / 7, 1.5 * (times - 1) / 2
+                f = np.zeros(times)
+                for k in range(terms):
+                    omega = (k + 1) * np.pi / (2 * edge)
+                    scale = np.sqrt(matern_spectrum(omega * year, sd, values["effectiveness_length"][0]) / (edge / year))
+                    f += z[k] * scale * np.sin(omega * (np.arange(times) - (times - 1) / 2 + edge))
+                out[..., m] *= np.exp(f - f[self.train].mean())[:, None]
+        return out
 
     def baseline_sd(self, values: dict[str, np.ndarray]) -> np.ndarray:
         """Prior standard deviations of the design's columns; the drift's from the Matern 5/2 spectral density."""
@@ -259,8 +284,7 @@ class Oracle:
     def level(self, values: dict[str, np.ndarray]) -> np.ndarray:
         """All that is sampled and adds up to the scaled KPI or its logarithm, (time, geo)."""
         x = exposure(self.spec, self.panel)
-        acting = saturated(self.spec, values, x, frequencies(self.spec, self.panel))
-        total = np.einsum("tgm,gm->tg", acting, self.beta(values))
+        total = np.einsum("tgm,gm->tg", self.acting(values, x), self.beta(values))
         design = build(self.spec, self.panel)
         if "control" in values:
             total += design.signed @ values["control"]
@@ -304,7 +328,7 @@ class Oracle:
     def lift(self, values: dict[str, np.ndarray]) -> float:
         """Normal densities of what experiments measured, each by the curve without its spend, cell by cell."""
         total, x, beta = 0.0, exposure(self.spec, self.panel), self.beta(values)
-        actual = saturated(self.spec, values, x, frequencies(self.spec, self.panel))
+        actual = self.acting(values, x)
         size = np.array(self.spec.constants.geo_scale) * self.spec.constants.kpi_scale
         kpi, worth = self.panel.array("kpi"), self.panel.array("unit_value")
         for test in self.spec.lift_tests:
@@ -319,7 +343,7 @@ class Oracle:
             without = x.copy()
             for g, i in cells:
                 without[i, g, m] *= 1 - delta / paid
-            fewer = saturated(self.spec, values, without, frequencies(self.spec, self.panel))
+            fewer = self.acting(values, without)
             found = 0.0
             for g, i in cells:
                 gone = beta[g, m] * (actual[i, g, m] - fewer[i, g, m])

@@ -56,7 +56,16 @@ def build_panel(rows: Rows, raw: Table, grid: Grid, config: Config, notes: Seque
         notes=tuple(notes),
         has_exposure=tuple(r.name in own for r in kept.of("spend")),
         columns=tuple((name, kind_of(values)) for name, values in raw.columns.items()),
+        groups=_groups(rows, geos),
     )
+
+
+def _groups(rows: Rows, geos: Sequence[str]) -> tuple[str, ...]:
+    """Group of each geo."""
+    if rows.groups is None:
+        return ()
+    of = dict(zip(rows.geos.tolist(), rows.groups.tolist(), strict=True))
+    return tuple(of[geo] for geo in geos)
 
 
 def _labels(names: Sequence[str]) -> Cells:

@@ -19,6 +19,7 @@ from mmx.schema import EventColumn
 Kind = Literal[
     "date",
     "geo",
+    "group",
     "kpi",
     "unit_value",
     "population",
@@ -69,6 +70,8 @@ def roles_of(config: Config) -> tuple[Role, ...]:
     roles = [Role("data.date", data.date, "date", data.date)]
     if data.geo is not None:
         roles.append(Role("data.geo", data.geo, "geo", data.geo))
+    if data.group is not None:
+        roles.append(Role("data.group", data.group, "group", data.group))
     if data.population is not None:
         roles.append(Role("data.population", data.population, "population", data.population))
     roles.append(Role("data.target", data.target, "kpi", data.target))

@@ -47,6 +47,8 @@ class Panel:
         What policies repaired and what a reader should know, one sentence each. Logged with the run.
     has_exposure : tuple of bool, (channel,)
         Whether a channel has an exposure column of its own.
+    groups : tuple of str, (geo,)
+        What each geo belongs to; empty without a second level.
     columns : tuple of (str, str)
         Name and type of every column of the file, for drift checks.
     """
@@ -60,6 +62,7 @@ class Panel:
     notes: tuple[str, ...] = ()
     has_exposure: tuple[bool, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
+    groups: tuple[str, ...] = ()
 
     def array(self, name: str) -> Floats:
         """Values of one variable as float64, a copy."""

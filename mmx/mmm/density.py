@@ -115,11 +115,19 @@ def _by_family(
 def geo_factors(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
     """Each geo's effect over the national one, (geo, media): log-normal, deviations summing to zero by spend.
 
-    ``geo_sd`` may be negative: with the signs of its deviations turned, it gives the same factors.
+    With groups, the first deviations are theirs and have the scale ``group_sd``. Scales may be negative: with the signs of
+    their deviations turned, they give the same factors.
     """
     if structure.geos == 1:
         return jnp.ones((1, structure.media))
     z = params["geo_z"].reshape(structure.media, structure.geos - 1)
+    if structure.groups:
+        between = structure.groups - 1
+        sd = [
+            jnp.repeat(params["group_sd"][:, None], between, axis=1),
+            jnp.repeat(params["geo_sd"][:, None], z.shape[1] - between, axis=1),
+        ]
+        return jnp.exp(jnp.einsum("mgk,mk->gm", inputs["geo_basis"], jnp.concatenate(sd, axis=1) * z))
     deviation = jnp.einsum("mgk,mk->gm", inputs["geo_basis"], z)
     return jnp.exp(params["geo_sd"] * deviation)
 
@@ -194,15 +202,27 @@ def media_effect(structure: Structure, params: Params, inputs: Inputs) -> tuple[
 
 def media_curves(structure: Structure, params: Params, inputs: Inputs) -> tuple[jax.Array, jax.Array]:
     """Saturated exposure, (time, geo, media), and the coefficients per geo, (geo, media)."""
-    actual = saturated(structure, params, inputs["x"])
+    varying = varied(structure, params, inputs)
+    actual = varying * saturated(structure, params, inputs["x"])
     first, second = inputs["counted"].T
 
     def both() -> jax.Array:
-        return first * actual + second * saturated(structure, params, inputs["x_other"])
+        return first * actual + second * varying * saturated(structure, params, inputs["x_other"])
 
     acting = jax.lax.cond(inputs["other"], both, lambda: actual)
     factors = geo_factors(structure, params, inputs)
     return actual, coefficients(structure, params, factors, acting, inputs) * factors
+
+
+def varied(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
+    """Factor of each period on each medium's effect, (time, 1, media), or 1: see ``mmx.mmm.effectiveness``."""
+    if not structure.varies:
+        return jnp.ones(())
+    height = collapse.drift_sd(inputs["effectiveness_frequency"], 1.0, params["effectiveness_length"][0])
+    z = params["effectiveness_z"].reshape(len(params["effectiveness_sd"]), -1)
+    curves = params["effectiveness_sd"] * (inputs["effectiveness_basis"] @ (height * z).T)
+    which = np.array(structure.effectiveness)
+    return jnp.where(which >= 0, jnp.exp(curves)[:, which], 1.0)[:, None]
 
 
 def lift_likelihood(structure: Structure, actual: jax.Array, beta: jax.Array, params: Params, inputs: Inputs) -> jax.Array:
@@ -210,7 +230,10 @@ def lift_likelihood(structure: Structure, actual: jax.Array, beta: jax.Array, pa
     total = jnp.zeros(())
     for k, m in enumerate(structure.lift):
         x = inputs["x"].at[..., m].set(inputs["lift_x"][k])
-        brought = beta[:, m] * (actual[..., m] - saturated(structure, params, x, only=m)[..., 0])
+        fewer = saturated(structure, params, x, only=m)[..., 0]
+        if structure.varies:
+            fewer = fewer * varied(structure, params, inputs)[..., m]
+        brought = beta[:, m] * (actual[..., m] - fewer)
         if structure.multiplicative:
             brought = -jnp.expm1(-brought)
         sd = inputs["lift_sd"][k]

@@ -96,7 +96,7 @@ def build(spec: Spec, panel: Panel) -> Design:
         if spec.model.drift == "knots":
             basis, frequency = _knots(years, constants.drift_terms, half_range / BOUNDARY), np.zeros(constants.drift_terms)
         else:
-            basis, frequency = _drift(years, constants.drift_terms, half_range)
+            basis, frequency = hilbert_basis(years, constants.drift_terms, half_range)
         parts.append(("drift", basis, 1.0))
     groups, blocks, sds, start = {}, [], [], 0
     for name, block, sd in parts:
@@ -152,7 +152,8 @@ def _knots(years: Floats, terms: int, half_range: float) -> Floats:
     return centred
 
 
-def _drift(years: Floats, terms: int, half_range: float) -> tuple[Floats, Floats]:
+def hilbert_basis(years: Floats, terms: int, half_range: float) -> tuple[Floats, Floats]:
+    """Sine columns (time, term) of a Gaussian process, and their angular frequencies per year, (term,)."""
     frequency = np.arange(1, terms + 1, dtype=np.float64) * (math.pi / (2 * half_range))
     basis: Floats = np.sin(frequency * (years[:, None] + half_range)) / math.sqrt(half_range)
     return basis, frequency

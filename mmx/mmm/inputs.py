@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.data.panel import Floats, Panel
-from mmx.mmm import correlated, lift
+from mmx.mmm import correlated, effectiveness, lift
 from mmx.mmm import design as baseline
 from mmx.mmm.resolve import media_exposure
 from mmx.mmm.structure import Structure, structure_of
@@ -53,6 +53,7 @@ def prepare(
         columns=design.z.shape[2],
         other=bool(counted[:, 1].any()),
         own_columns=len(design.local),
+        groups=len(set(panel.groups)),
         signed=design.signed.shape[2],
         sparse=design.sparse,
         frequency=panel.names("frequency"),
@@ -95,7 +96,7 @@ def prepare(
         "other": np.array(structure.other),
         "split_sd": spec.model.split_sd,
         "split_basis": zero_sum_bases(np.ones((max(constants.kind.count("total"), 1), 1)))[0],
-        "geo_basis": zero_sum_bases(trained_spend := np.where(train[..., None], spend, 0.0).sum(axis=0)),
+        "geo_basis": nested_bases(trained_spend := np.where(train[..., None], spend, 0.0).sum(axis=0), panel.groups),
         "geo_mirror": mirrors(trained_spend),
         "prior": prior_arrays(spec, structure),
     }
@@ -103,6 +104,10 @@ def prepare(
         worth = money_per_unit(panel, constants)
         scale = np.where(train, kpi / size, 0.0) if structure.multiplicative else 1.0
         inputs |= lift.probes(spec, panel, x, row_weights > 0, scale * np.broadcast_to(size, kpi.shape), scale * worth)
+    if structure.varies:
+        inputs["effectiveness_basis"], inputs["effectiveness_frequency"] = effectiveness.basis(
+            constants, panel, row_weights > 0
+        )
     if structure.collapsed and not structure.plain:
         inputs |= correlated.products(design.z, local, w)
     return structure, inputs, design
@@ -218,6 +223,38 @@ def zero_sum_bases(size: Floats) -> Floats:
     return bases
 
 
+def nested_bases(size: Floats, groups: tuple[str, ...]) -> Floats:
+    """Bases of geos' deviations in two levels: first those of groups, alike for all their geos, then those within each group.
+
+    Both sum to zero by size: over groups, and over the geos of each.
+
+    Parameters
+    ----------
+    size : array, (geo, media)
+    groups : tuple of str, (geo,)
+        Empty without groups.
+
+    Returns
+    -------
+    array, (media, geo, geo - 1)
+    """
+    if not groups:
+        return zero_sum_bases(size)
+    labels = np.array(groups)
+    weight = np.where(size.sum(axis=0) > 0, size, 1.0)
+    names = list(dict.fromkeys(groups))
+    inside = [labels == name for name in names]
+    between = zero_sum_bases(np.stack([weight[own].sum(axis=0) for own in inside]))
+    out = np.zeros((size.shape[1], len(labels), len(labels) - 1))
+    start = len(names) - 1
+    for g, own in enumerate(inside):
+        out[:, own, : len(names) - 1] = between[:, g, None, :]
+        width = int(own.sum()) - 1
+        out[:, own, start : start + width] = zero_sum_bases(weight[own])
+        start += width
+    return out
+
+
 def mirrors(size: Floats) -> Floats:
     """Axes ``a`` of the reflections ``I - a a'`` behind ``zero_sum_bases``, (media, geo); ``a'a`` is 2."""
     weight = np.where(size.sum(axis=0) > 0, size, 1.0).T
@@ -238,18 +275,19 @@ def prior_arrays(spec: Spec, structure: Structure) -> dict[str, Floats]:
             pairs = [media[m].prior_of(constants.kind[m], spec.model).location_scale() for m in block.media]
         elif block.name == "total":
             pairs = [spec.model.priors.location_scale()]
-        elif block.name in ("drift_length", "degrees"):
+        elif block.name in ("drift_length", "effectiveness_length", "degrees"):
             pairs = [getattr(priors, block.name).location_scale()]
         elif block.name == "autocorrelation":
             pairs = [(float(priors.autocorrelation.a or 0), float(priors.autocorrelation.b or 0))]
         elif block.kind == "half_normal":
             scales = {"noise": priors.noise, "drift_sd": priors.drift, "control": priors.control}
-            scale = scales[block.name] * constants.kpi_sd
+            on_kpi = block.name in scales
+            scale = scales[block.name] * constants.kpi_sd if on_kpi else priors.effectiveness
             pairs = [(scale, 0.0)] * block.size
         elif block.kind == "half_cauchy":  # The slab is the columns' own prior scale.
             pairs = [(1.0 if block.name == "sparse_local" else priors.sparse * constants.kpi_sd, 0.0)] * block.size
-        elif block.name == "geo_sd":
-            pairs = [(0.0, priors.geo_effect)] * block.size
+        elif block.name in ("geo_sd", "group_sd"):
+            pairs = [(0.0, priors.geo_effect if block.name == "geo_sd" else priors.group_effect)] * block.size
         elif block.kind == "normal":
             pairs = [(0.0, 1.0)] * block.size
         else:

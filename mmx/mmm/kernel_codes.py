@@ -42,7 +42,9 @@ def order_codes(structure: Structure) -> npt.NDArray[np.int64]:
 
 def supports(structure: Structure) -> bool:
     """Whether compiled code knows the density of a structure."""
-    return structure.plain and not structure.multiplicative and not structure.lift and has_curves(structure)
+    simple = structure.plain and not structure.multiplicative and not structure.lift
+    simple = simple and not structure.groups and not structure.varies
+    return simple and has_curves(structure)
 
 
 def has_curves(structure: Structure) -> bool:

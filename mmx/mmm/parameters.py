@@ -100,9 +100,14 @@ def unsigned(structure: Structure, q: Floats) -> Floats:
     if structure.geos == 1:
         return q
     out = q.copy()
-    sign = np.where(q[..., structure.slices["geo_sd"]] < 0, -1.0, 1.0)
-    out[..., structure.slices["geo_sd"]] *= sign
-    out[..., structure.slices["geo_z"]] *= np.repeat(sign, structure.geos - 1, axis=-1)
+    between = max(structure.groups - 1, 0)
+    deviations = out[..., structure.slices["geo_z"]].reshape(*q.shape[:-1], structure.media, structure.geos - 1)
+    for name, columns in (("geo_sd", slice(between, None)), ("group_sd", slice(0, between))):
+        if name in structure.slices:
+            sign = np.where(q[..., structure.slices[name]] < 0, -1.0, 1.0)
+            out[..., structure.slices[name]] *= sign
+            deviations[..., columns] *= sign[..., None]
+    out[..., structure.slices["geo_z"]] = deviations.reshape(*q.shape[:-1], -1)
     return out
 
 
@@ -130,8 +135,12 @@ def scales(structure: Structure, inputs: dict[str, Any], params: dict[str, Float
     factor = np.ones((samples, structure.geos, structure.media))
     if structure.geos > 1:
         z = params["geo_z"].reshape(samples, structure.media, structure.geos - 1)
+        between = max(structure.groups - 1, 0)
         for m in range(structure.media):
-            factor[:, :, m] = np.exp(params["geo_sd"][:, m : m + 1] * (z[:, m] @ inputs["geo_basis"][m].T))
+            scaled = z[:, m] * params["geo_sd"][:, m : m + 1]
+            if between:
+                scaled[:, :between] = z[:, m, :between] * params["group_sd"][:, m : m + 1]
+            factor[:, :, m] = np.exp(scaled @ inputs["geo_basis"][m].T)
     prior_sd = np.array(np.broadcast_to(inputs["prior_sd"], (samples, structure.columns)))
     if structure.sparse:
         slab, free = prior_sd[:, structure.sparse], params["sparse_local"] * params["sparse_global"]

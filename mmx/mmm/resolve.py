@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mmx.data.panel import Floats, Panel
 from mmx.mmm.design import BOUNDARY
-from mmx.spec import MONEY_KINDS, Constants, EffectKind, Spec
+from mmx.spec import MONEY_KINDS, Constants, EffectKind, Prior, Spec
 
 
 def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None) -> Spec:
@@ -64,6 +64,9 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
                 column_mean=tuple(centre.tolist()),
                 column_sd=tuple(np.where(spread > 0, spread, 1.0).tolist()),
                 drift_terms=_drift_terms(spec, half_range / panel.periods_per_year),
+                effectiveness_terms=_smooth_terms(
+                    spec.model.baseline.effectiveness_length, half_range / panel.periods_per_year
+                ),
                 drift_center=(len(train) - 1) / 2,
                 drift_half_range=BOUNDARY * half_range,
                 periods_per_year=panel.periods_per_year,
@@ -136,11 +139,16 @@ def _effects(
 
 
 def _drift_terms(spec: Spec, half_range_years: float) -> int:
-    """Number of knots, or of basis functions for the short end of the length prior; Riutort-Mayol et al. (2023), Matern 5/2."""
+    """Number of knots, or of basis functions."""
     if not spec.model.drift:
         return 0
     if spec.model.drift == "knots":
         return int(np.clip(math.ceil(2 * half_range_years / spec.model.drift_spacing) + 2, 4, 200))
-    mu, sigma = spec.model.baseline.drift_length.location_scale()
+    return _smooth_terms(spec.model.baseline.drift_length, half_range_years)
+
+
+def _smooth_terms(length: Prior, half_range_years: float) -> int:
+    """Number of basis functions for the short end of a length prior; Riutort-Mayol et al. (2023), Matern 5/2."""
+    mu, sigma = length.location_scale()
     short = math.exp(mu - 1.2816 * sigma)
     return int(np.clip(math.ceil(2.65 * BOUNDARY * half_range_years / short), 5, 40))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,8 @@ class Structure:
 
     Attributes
     ----------
+    groups : int
+        Groups of geos, or 0: effects deviate by group, and within groups by geo.
     geos, times, columns, drift_terms : int
         Geos, periods, columns of the baseline design (drift included), and how many of the last ones are drift.
     drift : {"hsgp", "knots", "none"}
@@ -69,6 +72,10 @@ class Structure:
     order : tuple of str, (media,)
         ``adstock``: exposure carries over, then saturates. ``saturation``: the reverse. ``frequency``: exposure is reach, which
         carries over after it was multiplied by the saturation of its frequency.
+    effectiveness : tuple of int, (media,)
+        Curve over time that multiplies the effect of each medium, or -1.
+    effectiveness_terms : int
+        Basis functions of each curve.
     shared : tuple of int
         Media under one prior on their total.
     effect, kind : tuple of str, (media,)
@@ -81,6 +88,7 @@ class Structure:
     """
 
     geos: int
+    groups: int
     times: int
     columns: int
     drift_terms: int
@@ -97,6 +105,8 @@ class Structure:
     adstock: tuple[tuple[str, int], ...]
     saturation: tuple[str, ...]
     order: tuple[str, ...]
+    effectiveness: tuple[int, ...]
+    effectiveness_terms: int
     shared: tuple[int, ...]
     effect: tuple[str, ...] = field(compare=False)
     kind: tuple[str, ...] = field(compare=False)
@@ -116,6 +126,11 @@ class Structure:
     def plain(self) -> bool:
         """Whether the baseline is integrated out with one noise for all rows: what compiled code knows."""
         return self.collapsed and self.noises == 1 and not self.autocorrelated
+
+    @property
+    def varies(self) -> bool:
+        """Whether the effectiveness of a medium changes over time."""
+        return max(self.effectiveness, default=-1) >= 0
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -137,6 +152,13 @@ class Structure:
             blocks.append(Block("drift_sd", 1, "half_normal"))
         if self.drift == "hsgp":
             blocks.append(Block("drift_length", 1, "lognormal"))
+        if self.varies:
+            curves = max(self.effectiveness) + 1
+            blocks += [
+                Block("effectiveness_sd", curves, "half_normal"),
+                Block("effectiveness_length", 1, "lognormal"),
+                Block("effectiveness_z", curves * self.effectiveness_terms, "normal"),
+            ]
         if self.signed:
             blocks.append(Block("control", self.signed, "half_normal"))
         if self.sparse:
@@ -147,6 +169,7 @@ class Structure:
             every = tuple(range(self.media))
             blocks += [
                 Block("geo_sd", self.media, "normal", every),  # Signed while sampled: see ``parameters.unsigned``.
+                *([Block("group_sd", self.media, "normal", every)] if self.groups else []),
                 Block("geo_z", self.media * (self.geos - 1), "normal", every),
             ]
             if not self.collapsed:
@@ -205,6 +228,7 @@ def structure_of(
     columns: int,
     other: bool,
     own_columns: int = 1,
+    groups: int = 0,
     signed: int = 0,
     sparse: tuple[int, ...] = (),
     frequency: tuple[str, ...] = (),
@@ -221,6 +245,7 @@ def structure_of(
     media = [*spec.channels.values(), *spec.organic.values()]
     return Structure(
         geos=geos,
+        groups=groups,
         times=times,
         columns=columns,
         drift_terms=spec.constants.drift_terms,
@@ -240,6 +265,8 @@ def structure_of(
             "frequency" if name in frequency else "adstock" if m.adstock_first else "saturation"
             for name, m in zip([*spec.channels, *spec.organic], media, strict=True)
         ),
+        effectiveness=_curves([m.effectiveness for m in media]),
+        effectiveness_terms=spec.constants.effectiveness_terms,
         effect=tuple(
             "lognormal" if k == "total" else m.prior_of(k, spec.model).family
             for m, k in zip(media, spec.constants.kind, strict=True)
@@ -248,6 +275,12 @@ def structure_of(
         kind=spec.constants.kind,
         other=other,
     )
+
+
+def _curves(kinds: list[str]) -> tuple[int, ...]:
+    """Curve of each medium: the first is the shared one, where there is one."""
+    following = count(int("shared" in kinds))
+    return tuple({"constant": -1, "shared": 0}[kind] if kind != "own" else next(following) for kind in kinds)
 
 
 TRANSFORMS = {"beta": "logit", "half_normal": "log", "half_cauchy": "log"}

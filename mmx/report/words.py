@@ -103,6 +103,12 @@ def fit_quality(fit: Mapping[str, float | None], kpi_unit: str) -> list[str]:
             f"{fmt.percent(fit['coverage90'])} of the observations lie inside their 90 % prediction interval; "
             "a well calibrated model has about 90 %."
         )
+    if fmt.exists(fit.get("negative_baseline")):
+        lines.append(
+            f"The baseline is negative over the window with probability {fmt.probability(fit['negative_baseline'])}, and in "
+            f"{fmt.percent(fit['negative_baseline_periods'])} of the single periods; media that bring more than the KPI would "
+            "show here."
+        )
     lines.append("All of this is measured on the rows that the model was fitted on; it says nothing about the future.")
     return lines
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from typing import Any
@@ -148,6 +148,36 @@ def lifted(geos: int, likelihood: str = "normal") -> Case:
     late = whole | {"test": "late", "start": "2022-08-15", "end": "2022-08-28", "value": 9e9, "se": 1.0}
     tests = tuple(LiftTest.model_validate(test) for test in (whole, part, late))
     return make(config.spec.model_copy(update={"lift_tests": tests}), panel, weights)
+
+
+@cache
+def grouped() -> Case:
+    """Geos in two groups, one of them of a single geo."""
+    panel = replace(shop_panel(4, weeks=40), groups=("north", "south", "north", "north"))
+    return make(shop_config().spec, panel, panel.window.astype(float))
+
+
+@cache
+def varying(geos: int) -> Case:
+    """Effectiveness that changes over time, shared by two channels, of its own for one and for the organic medium."""
+    kinds = {"tv": "shared", "search": "own", "social": "shared"}
+    channels = {
+        name: {"effectiveness": kind, "priors": OWN["mroas" if name == "tv" else "roas"]} for name, kind in kinds.items()
+    }
+    config = shop_config({"data": {"channels": channels, "organic": {"mail": {"effectiveness": "own"}}}})
+    panel = shop_panel(geos, weeks=40)
+    weights = panel.window.astype(float)
+    weights[15:19] = 0.0
+    test = {
+        "test": "dark",
+        "channel": "search",
+        "start": "2022-03-14",
+        "end": "2022-04-03",
+        "metric": "kpi",
+        "value": 3000,
+        "se": 500,
+    }
+    return make(config.spec.model_copy(update={"lift_tests": (LiftTest.model_validate(test),)}), panel, weights)
 
 
 def make(spec: Spec, panel: Panel, weights: np.ndarray) -> Case:

@@ -10,9 +10,10 @@ from mmx.mmm import collapse
 
 from .. import oracle
 from ..finite import assert_gradient
-from .cases import COMBINATIONS, LIKELIHOODS, OWN, Case, every, lifted, other, plain, rich
+from .cases import COMBINATIONS, LIKELIHOODS, OWN, Case, every, grouped, lifted, other, plain, rich, varying
 
 CASES = {"every-national": (every, 1), "every-geo": (every, 3), "plain-national": (plain, 1), "plain-geo": (plain, 3)}
+CASES |= {"grouped": (lambda _: grouped(), 4), "varying-national": (varying, 1), "varying-geo": (varying, 3)}
 CASES |= {"rich-national": (rich, 1), "rich-geo": (rich, 3)}
 
 
