@@ -7,7 +7,6 @@ import pandas as pd
 
 from mmx.data.panel import Floats
 from mmx.mmm import predict
-from mmx.mmm.inputs import scaled_exposure
 from mmx.mmm.posterior import Posterior
 
 
@@ -29,7 +28,7 @@ def forecast_draws(posterior: Posterior, *, seed: int) -> Floats:
     """
     rows = np.arange(posterior.stop, posterior.panel.data.sizes["time"])
     rng = np.random.default_rng([seed, 17])
-    x = scaled_exposure(posterior.panel, posterior.constants)
+    x = predict.whole_exposure(posterior)
     out = np.empty((posterior.samples, len(rows), posterior.structure.geos))
     for g in range(posterior.structure.geos):
         level = predict.level(posterior, g, x, np.append(posterior.stop - 1, rows))

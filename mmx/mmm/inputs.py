@@ -101,9 +101,7 @@ def prepare(
         "prior": prior_arrays(spec, structure),
     }
     if spec.lift_tests:
-        worth = money_per_unit(panel, constants)
-        scale = np.where(train, kpi / size, 0.0) if structure.multiplicative else 1.0
-        inputs |= lift.probes(spec, panel, x, row_weights > 0, scale * np.broadcast_to(size, kpi.shape), scale * worth)
+        inputs |= lift_inputs(spec, panel, row_weights)
     if structure.varies:
         inputs["effectiveness_basis"], inputs["effectiveness_frequency"] = effectiveness.basis(
             constants, panel, row_weights > 0
@@ -111,6 +109,17 @@ def prepare(
     if structure.collapsed and not structure.plain:
         inputs |= correlated.products(design.z, local, w)
     return structure, inputs, design
+
+
+def lift_inputs(spec: Spec, panel: Panel, weights: Floats) -> dict[str, Floats]:
+    """Arrays of experiments under row weights (time,): see ``mmx.mmm.lift.probes``."""
+    assert spec.constants is not None
+    size = np.array(spec.constants.geo_scale) * spec.constants.kpi_scale
+    kpi, worth, train = panel.array("kpi").T, money_per_unit(panel, spec.constants), weights > 0
+    multiplicative = spec.model.likelihood == "lognormal" or spec.model.link == "log"
+    scale = np.where(train[:, None], kpi / size, 0.0) if multiplicative else 1.0
+    x = scaled_exposure(panel, spec.constants)
+    return lift.probes(spec, panel, x, train, scale * np.broadcast_to(size, kpi.shape), scale * worth)
 
 
 def observed(spec: Spec, kpi: Floats, size: Floats) -> Floats:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmx.data.panel import Floats
+from mmx.mmm.inputs import scaled_exposure
 from mmx.mmm.levels import levels
 from mmx.mmm.posterior import Posterior
 
@@ -54,6 +55,11 @@ def _media(posterior: Posterior, geo: int, rows: np.ndarray) -> tuple[Floats, Fl
         return media, np.zeros(media.shape[:2])
     zeroed = media_cells(posterior, geo, posterior.zeroed)[:, rows]
     return media - zeroed, zeroed.sum(axis=2)
+
+
+def whole_exposure(posterior: Posterior) -> Floats:
+    """Scaled exposure of all periods of the panel, then frequencies, (time, geo, media + frequencies)."""
+    return scaled_exposure(posterior.panel, posterior.constants)
 
 
 def media_cells(posterior: Posterior, geo: int, x: Floats, chosen: slice | np.ndarray = slice(None)) -> Floats:
