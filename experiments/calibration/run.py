@@ -174,7 +174,8 @@ def main(arguments: list[str] | None = None) -> None:
         names = named[name] = list(sbc_model.quantities(drawn))
         store = Store(args.out / f"{name}.jsonl", {"digest": digest(settings, cell, truth, fitted), "names": names})
         done = {line["simulation"] for line in store.lines}
-        for simulation in range(args.simulations or min(settings["simulations"], cell.get("simulations", settings["simulations"]))):
+        most = min(settings["simulations"], cell.get("simulations", settings["simulations"]))
+        for simulation in range(args.simulations or most):
             if simulation not in done:
                 line = one(simulation, settings, cell["draw"], truth, fitted)
                 store.add(line)

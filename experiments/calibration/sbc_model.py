@@ -137,12 +137,12 @@ def thinned(posterior: Posterior, count: int) -> Posterior:
 def quantities(posterior: Posterior) -> dict[str, Floats]:
     """What is ranked, (sample,) each: the quantities that are judged, then the other sampled parameters.
 
-    ROAS per channel; contribution of all media and expected KPI without them, KPI money over the window; noise; and the log
-    likelihood of the KPI given parameters and baseline coefficients, which looks at parameters and data at once.
+    ROAS per channel; contribution of all media and the baseline, treatments in it, KPI money over the window; noise; and the
+    log likelihood of the KPI given parameters and baseline coefficients, which looks at parameters and data at once.
     """
     inside = effects(posterior).inside
     parts = decompose(posterior)
-    baseline = parts.carry_in.sum(axis=0) + sum(value.sum(axis=0) for value in parts.baseline.values())
+    baseline = parts.treatments.sum(axis=(0, 1)) + sum(value.sum(axis=0) for value in parts.baseline.values())
     log_likelihood = pointwise(posterior).sum(axis=(1, 2))
     spend, channels = window_spend(posterior), posterior.panel.names("channel")
     named = {f"roas[{name}]": inside[:, c] / spend[c] for c, name in enumerate(channels) if spend[c] > 0}
