@@ -43,8 +43,8 @@ def measure(settings: dict[str, Any], seed: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``gradient``: by case and row, microseconds and ratio to the base. ``fits``: by likelihood, seconds of sampling, smallest
-        bulk ESS of the sampled parameters, whether the gate passed, and the time per effective draw over the normal's.
+        ``gradient``: by case and row, microseconds and ratio to the base. ``fits``: by likelihood, seconds of sampling,
+        smallest bulk ESS of the sampled parameters, whether the gate passed, and the time per effective draw over the normal's.
     """
     rows, out = variants(settings["likelihoods"]), {"gradient": {}, "fits": {}}
     for case, size in settings["cases"].items():
