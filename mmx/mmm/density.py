@@ -229,7 +229,7 @@ def lift_likelihood(structure: Structure, actual: jax.Array, beta: jax.Array, pa
     """Log density of what experiments measured: normal around the model's own difference over their cells."""
     total = jnp.zeros(())
     for k, m in enumerate(structure.lift):
-        x = inputs["x"].at[..., m].set(inputs["lift_x"][k])
+        x = jnp.asarray(inputs["x"]).at[..., m].set(inputs["lift_x"][k])
         fewer = saturated(structure, params, x, only=m)[..., 0]
         if structure.varies:
             fewer = fewer * varied(structure, params, inputs)[..., m]

@@ -115,12 +115,14 @@ LIKELIHOODS: dict[str, dict[str, Any]] = {
 
 @cache
 def other(likelihood: str, geos: int) -> Case:
-    """Another likelihood, with effects of every meaning; the KPI in whole numbers."""
+    """Another likelihood, with effects of every meaning; the KPI in whole numbers. Noise by geo is one noise nationally."""
     channels = {
         name: {"priors": OWN[kind]} for name, kind in zip(CHANNELS, ("roas", "mroas", "coefficient", "total"), strict=True)
     }
     channels["social"] = {}
-    config = shop_config({"model": {**LIKELIHOODS[likelihood], "priors": TOTAL}, "data": {"channels": channels}})
+    model = {key: value for key, value in LIKELIHOODS[likelihood].items() if geos > 1 or key != "noise"}
+    data = {"channels": channels, "target_kind": "count", "unit_value": 1.0, "geo": "city" if geos > 1 else None}
+    config = shop_config({"model": {**model, "priors": TOTAL}, "data": data})
     panel = shop_panel(geos, weeks=40)
     panel = changed(panel, kpi=np.round(panel.array("kpi")))
     return make(config.spec, panel, panel.window.astype(float))
