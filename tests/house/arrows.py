@@ -24,6 +24,7 @@ HOUSE = (
     ("config",),
     ("schema",),
     ("spec",),
+    ("priors",),
     ("machine",),
     ("errors", "jax_setup"),
 )
