@@ -302,11 +302,15 @@ class Constants(Frozen):
 class LiftTest(Frozen):
     """An experiment: what a channel brought more, or less, in some periods and geos than it would have without it.
 
+    All signs are *with the test less without it*. A test that added spend has a positive ``delta_spend`` and, where the channel
+    works, a positive ``value`` in KPI units. One that took spend away (a channel gone dark) has a negative ``delta_spend`` and
+    a negative ``value``. Their ratio, a ``value`` of metric ``roas``, is positive in both.
+
     Attributes
     ----------
     test, channel : str
     start, end : date
-        First and last day, inclusive; all periods that they touch count.
+        First and last day, inclusive; all periods that they touch count as a whole.
     geos : tuple of str
         Empty for all.
     metric : {"kpi", "roas"}
@@ -314,7 +318,8 @@ class LiftTest(Frozen):
     value, se : float
         Estimate and its standard error.
     delta_spend : float, optional
-        Spend with the test less spend without it; by default the whole spend of its cells, so that without it there is none.
+        Spend with the test less spend without it, summed over its cells, not 0; by default their whole spend, so that without
+        the test there is none. Never more than was spent there.
     inflation : float
         Factor on the standard error, for what the experiment's own does not hold: spill-over, another season, a bad match.
     """
@@ -332,7 +337,11 @@ class LiftTest(Frozen):
 
 
 class Spec(Frozen):
-    """A model specification; ``constants`` is None until ``mmx.mmm.resolve`` has filled it in."""
+    """A model specification; ``constants`` is None until ``mmx.mmm.resolve`` has filled it in.
+
+    Lift tests as ``likelihood`` are observations beside the KPI; as ``prior`` they update the prior of their channel's ROAS
+    when the specification is resolved, and are then gone from it.
+    """
 
     name: str
     target_kind: TargetKind
@@ -342,4 +351,5 @@ class Spec(Frozen):
     sampler: SamplerSettings
     gate: GateSettings
     lift_tests: tuple[LiftTest, ...] = ()
+    lift_tests_as: Literal["likelihood", "prior"] = "likelihood"
     constants: Constants | None = None
