@@ -152,7 +152,7 @@ NOTED = {
     ),
     "after the window": (
         {},
-        {"data": {"window": {"end": "2021-05-17"}}, "checks": {"periods_per_parameter": 0.1}},
+        {"data": {"window": {"end": "2021-05-17"}, "events": None}, "checks": {"periods_per_parameter": 0.1}},
         "does not use it",
     ),
 }
