@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mmx.errors import ConfigError, Problem
+from mmx.lift_settings import LiftSettings, ModelConfig
 from mmx.spec import (
     MONEY_KINDS,
     Adstock,
@@ -219,6 +221,7 @@ class CheckSettings(Frozen):
     periods_per_parameter: Positive
     prior_media_share: tuple[Positive, Positive]
     collinear_tolerance: Positive
+    test_agreement: Share
 
 
 class TrackingSettings(Frozen):
@@ -253,11 +256,12 @@ class Config(Frozen):
     name: str
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     data: DataSettings
-    model: ModelSettings
+    model: ModelConfig
     sampler: SamplerSettings
     gate: GateSettings
     budget: BudgetSettings
     checks: CheckSettings
+    lift: LiftSettings
     tracking: TrackingSettings
     output: OutputSettings
 
@@ -306,8 +310,29 @@ class Config(Frozen):
 
     @property
     def spec(self) -> Spec:
-        """The model specification of this configuration, without data-derived constants."""
-        model = self.model
+        """The model specification of this configuration, without data-derived constants.
+
+        Raises
+        ------
+        ConfigError
+            While ``model.lift_tests`` names a file: ``mmx.with_lift_tests(config, panel)`` reads it.
+        """
+        rows = self.model.lift_tests
+        if isinstance(rows, str):
+            problem = Problem(
+                "model.lift_tests",
+                f"it names the file {rows}, which has not been read",
+                "lift tests as rows",
+                "Call config = mmx.with_lift_tests(config, panel) first: it reads the file and holds it against the panel.",
+            )
+            raise ConfigError("the configuration has no specification yet", [problem])
+        tests = tuple(row.as_test() for row in rows)
+        return self.spec_without_tests.model_copy(update={"lift_tests": tests, "lift_tests_as": self.model.lift_tests_as})
+
+    @property
+    def spec_without_tests(self) -> Spec:
+        """The model specification without lift tests and data-derived constants."""
+        model = self.model.settings
         return Spec(
             name=self.name,
             target_kind=self.data.target_kind,

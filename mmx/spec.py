@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
-from statistics import NormalDist
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from mmx.priors import EffectPrior as EffectPrior
+from mmx.priors import Frozen as Frozen
+from mmx.priors import Positive as Positive
+from mmx.priors import Prior as Prior
 
 Adstock = Literal["none", "geometric", "half_life", "two_stage", "delayed", "weibull_pdf", "weibull_cdf", "binomial"]
 Saturation = Literal["none", "hill", "logistic", "exponential", "michaelis_menten", "root", "log", "tanh"]
@@ -16,7 +19,6 @@ Likelihood = Literal["normal", "student_t", "lognormal", "negative_binomial"]
 TargetKind = Literal["money", "count", "index"]
 EffectKind = Literal["roas", "mroas", "contribution", "coefficient", "total"]
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
 Shape = Literal[
     "alpha",
     "half_life",
@@ -45,79 +47,6 @@ SHAPES: dict[Shape, str] = {  # Shape parameters of all families, and the family
 
 COLLAPSED = ("normal", "lognormal")  # Likelihoods of which the baseline is integrated out.
 MONEY_KINDS = ("roas", "mroas")  # Meanings of an effect that need spend and a KPI worth money.
-
-
-class Frozen(BaseModel):
-    """Immutable settings that refuse unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Prior(Frozen):
-    """A prior distribution, by its parameters or by ``median`` and ``q90`` (the 90 % quantile).
-
-    ``lognormal``: ``median, q90`` or ``mu, sigma`` (of the logarithm). ``normal``: ``median, q90`` or ``mean, sd``.
-    ``half_normal``: ``sd``. ``beta``: ``a, b``.
-    """
-
-    family: Literal["lognormal", "normal", "half_normal", "beta"]
-    median: float | None = None
-    q90: float | None = None
-    mu: float | None = None
-    sigma: Positive | None = None
-    mean: float | None = None
-    sd: Positive | None = None
-    a: Positive | None = None
-    b: Positive | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        ways = {
-            "lognormal": ({"median", "q90"}, {"mu", "sigma"}),
-            "normal": ({"median", "q90"}, {"mean", "sd"}),
-            "half_normal": ({"sd"},),
-            "beta": ({"a", "b"},),
-        }[self.family]
-        numbers = ("median", "q90", "mu", "sigma", "mean", "sd", "a", "b")
-        given = {k for k in numbers if getattr(self, k) is not None}
-        if given not in ways:
-            options = " or ".join(", ".join(sorted(w)) for w in ways)
-            hint = "; write family beside the new ones to replace those inherited" if any(w < given for w in ways) else ""
-            raise ValueError(
-                f"a {self.family} prior takes {options}; it was given {', '.join(sorted(given)) or 'nothing'}{hint}"
-            )
-        if self.median is not None and self.q90 is not None and self.q90 <= self.median:
-            raise ValueError(f"q90 ({self.q90:g}) must be above the median ({self.median:g})")
-        if self.family == "lognormal" and self.median is not None and self.median <= 0:
-            raise ValueError(f"a lognormal median must be positive, not {self.median:g}")
-        return self
-
-    def location_scale(self) -> tuple[float, float]:
-        """Return mean and sd of a normal prior, or those of the logarithm of a lognormal one."""
-        z90 = NormalDist().inv_cdf(0.9)
-        if self.family == "lognormal":
-            if self.mu is not None and self.sigma is not None:
-                return self.mu, self.sigma
-            if self.median is not None and self.q90 is not None:
-                return math.log(self.median), math.log(self.q90 / self.median) / z90
-        if self.mean is not None and self.sd is not None:
-            return self.mean, self.sd
-        if self.median is not None and self.q90 is not None:
-            return self.median, (self.q90 - self.median) / z90
-        raise ValueError(f"a {self.family} prior has no location and scale")
-
-
-class EffectPrior(Prior):
-    """The prior on what a channel does.
-
-    ``kind`` says on what: its ``roas`` over the training window, its ``mroas`` there (of 1 % more in every cell), its
-    ``contribution`` (share of the KPI) or its ``coefficient`` (effect of one unit of the saturation curve, which is full
-    saturation where the curve ends, in units of the mean KPI). At model level ``contribution`` is the share
-    of all channels together.
-    """
-
-    kind: Literal["roas", "mroas", "contribution", "coefficient"]
-    family: Literal["lognormal", "normal"]
 
 
 def check_shape(name: Shape, prior: Prior) -> None:
@@ -385,11 +314,15 @@ class Constants(Frozen):
 class LiftTest(Frozen):
     """An experiment: what a channel brought more, or less, in some periods and geos than it would have without it.
 
+    All signs are *with the test less without it*. A test that added spend has a positive ``delta_spend`` and, where the channel
+    works, a positive ``value`` in KPI units. One that took spend away (a channel gone dark) has a negative ``delta_spend`` and
+    a negative ``value``. Their ratio, a ``value`` of metric ``roas``, is positive in both.
+
     Attributes
     ----------
     test, channel : str
     start, end : date
-        First and last day, inclusive; all periods that they touch count.
+        First and last day, inclusive; all periods that they touch count as a whole.
     geos : tuple of str
         Empty for all.
     metric : {"kpi", "roas"}
@@ -397,7 +330,8 @@ class LiftTest(Frozen):
     value, se : float
         Estimate and its standard error.
     delta_spend : float, optional
-        Spend with the test less spend without it; by default the whole spend of its cells, so that without it there is none.
+        Spend with the test less spend without it, summed over its cells, not 0; by default their whole spend, so that without
+        the test there is none. Never more than was spent there.
     inflation : float
         Factor on the standard error, for what the experiment's own does not hold: spill-over, another season, a bad match.
     """
@@ -415,7 +349,11 @@ class LiftTest(Frozen):
 
 
 class Spec(Frozen):
-    """A model specification; ``constants`` is None until ``mmx.mmm.resolve`` has filled it in."""
+    """A model specification; ``constants`` is None until ``mmx.mmm.resolve`` has filled it in.
+
+    Lift tests as ``likelihood`` are observations beside the KPI; as ``prior`` they update the prior of their channel's ROAS
+    when the specification is resolved, and are then gone from it.
+    """
 
     name: str
     target_kind: TargetKind
@@ -425,4 +363,5 @@ class Spec(Frozen):
     sampler: SamplerSettings
     gate: GateSettings
     lift_tests: tuple[LiftTest, ...] = ()
+    lift_tests_as: Literal["likelihood", "prior"] = "likelihood"
     constants: Constants | None = None

@@ -114,7 +114,7 @@ def parameter_count(config: Config, events: int, dropped: Collection[str] = ()) 
     Each medium has one effect and the parameters of its shape; then intercept, trend, Fourier pairs, treatments,
     controls and events.
     """
-    spec = config.spec
+    spec = config.spec_without_tests
     media: list[MediaSpec] = [m for k, m in [*spec.channels.items(), *spec.organic.items()] if k not in dropped]
     shapes = sum(1 + len(ADSTOCKS[m.adstock].parameters) + len(SATURATIONS[m.saturation].parameters) for m in media)
     bends = {"none": 0, "linear": 1, "piecewise": 1 + spec.model.trend_knots}[spec.model.trend]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from mmx.data.lift import cells_of, delta_of, follows_spend
 from mmx.data.panel import Floats, Panel
-from mmx.spec import LiftTest, Spec
+from mmx.spec import Spec
 
 
 def probes(spec: Spec, panel: Panel, x: Floats, train: npt.NDArray[np.bool_], size: Floats, money: Floats) -> dict[str, Floats]:
@@ -37,7 +38,7 @@ def probes(spec: Spec, panel: Panel, x: Floats, train: npt.NDArray[np.bool_], si
         m = list(spec.channels).index(test.channel)
         cells = cells_of(test, panel)
         spend = panel.array("spend")[:, :, m].T
-        delta = test.delta_spend if test.delta_spend is not None else float(spend[cells].sum())
+        delta = delta_of(test, panel)
         without[k] = x[..., m] - np.where(cells, bought(x[..., m], spend, cells, delta), 0.0)
         worth[k] = np.where(cells, size if test.metric == "kpi" else money / delta, 0.0)
         used[k] = float(np.flatnonzero(cells.any(axis=1))[-1] <= last)
@@ -50,23 +51,14 @@ def probes(spec: Spec, panel: Panel, x: Floats, train: npt.NDArray[np.bool_], si
     }
 
 
-def cells_of(test: LiftTest, panel: Panel) -> npt.NDArray[np.bool_]:
-    """Return which cells (time, geo) a test covers."""
-    starts = panel.dates
-    ends = np.append(starts[1:], starts[-1:] + (starts[-1] - starts[-2])) - np.timedelta64(1, "D")
-    periods = (ends >= np.datetime64(test.start)) & (starts <= np.datetime64(test.end))
-    geos = [not test.geos or geo in test.geos for geo in panel.names("geo")]
-    return periods[:, None] & np.array(geos)
-
-
 def bought(x: Floats, spend: Floats, cells: npt.NDArray[np.bool_], delta: float) -> Floats:
-    """Exposure that the tested spend bought, (time, geo): in proportion to the spend of each cell.
+    """Exposure that the tested spend bought, (time, geo): negative where the test took spend away.
 
-    Where a test has switched a channel off there is no spend to follow: what is missing has the pattern over geos of the
-    channel's other periods, even over time, at their exposure per money.
+    It is in proportion to the spend of each cell. Where a test took away more than it left, or all, what is left does not show
+    what is missing: that has the pattern over geos of the channel's other periods, even over time, at their exposure per money.
     """
     total = float(spend[cells].sum())
-    if total > 0:
+    if follows_spend(delta, total):
         return x * delta / total
     usual, paid = x[~cells.any(axis=1)].mean(axis=0), spend[~cells.any(axis=1)].mean(axis=0)
     pattern = np.where(cells, usual, 0.0)

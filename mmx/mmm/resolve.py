@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from mmx.data.panel import Floats, Panel
 from mmx.mmm.design import BOUNDARY
-from mmx.spec import MONEY_KINDS, Constants, EffectKind, Prior, Spec
+from mmx.mmm.lift_prior import informed
+from mmx.priors import Prior
+from mmx.spec import MONEY_KINDS, Constants, EffectKind, Spec
 
 
 def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None) -> Spec:
@@ -33,6 +35,7 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
         return spec
     spec = _present(spec, panel)
     train = panel.window if rows is None else np.asarray(rows, dtype=bool) & panel.window
+    spec = informed(spec, panel, train)
     kpi = panel.array("kpi")[:, train]
     geo_scale = _geo_scale(panel, kpi)
     per_head = kpi / geo_scale[:, None]

@@ -58,6 +58,7 @@ def like(config: Config, *, seed: int) -> Simulated:
     scene = build(world, frame, seed=seed)
     settings = difference(yaml.safe_load(default_text()), config.as_mapping())
     settings.get("data", {}).pop("path", None)
+    settings.get("model", {}).pop("lift_tests", None)  # Of other dates, geos and truth.
     return Simulated(_table(scene, data, seed), truth_of(scene, name=f"like {config.name}", seed=seed), settings, scene)
 
 
@@ -113,7 +114,7 @@ def _window(data: DataSettings, dates: Dates) -> np.ndarray[Any, np.dtype[np.boo
 
 
 def _world(config: Config, dates: Dates, seed: int, worth: float | None) -> World:
-    spec, data = config.spec, config.data
+    spec, data = config.spec_without_tests, config.data
     geos = Geos(GEOS) if data.geo is not None else None
     # a unit that is worth much would leave a KPI of a few units a week, so that rounding is all there is
     factor = max(1.0, (worth or 1.0) * (GEOS if geos else 1) / 1000) if data.target_kind == "count" else 1.0
