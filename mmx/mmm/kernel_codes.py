@@ -40,9 +40,30 @@ def order_codes(structure: Structure) -> npt.NDArray[np.int64]:
     return np.array(codes, dtype=np.int64)
 
 
+NORMAL, CORRELATED, STUDENT_T, COUNTS = range(4)
+DIRECT_CODES = {"student_t": STUDENT_T, "negative_binomial": COUNTS}
+
+
+def likelihood_code(structure: Structure) -> int:
+    """Number of the likelihood: ``CORRELATED`` is a normal one with several noise scales or autocorrelated noise."""
+    if structure.collapsed:
+        return NORMAL if structure.plain else CORRELATED
+    return DIRECT_CODES[structure.likelihood]
+
+
 def supports(structure: Structure) -> bool:
     """Whether compiled code knows the density of a structure."""
-    return structure.plain and not structure.multiplicative and not structure.lift and has_curves(structure)
+    return has_curves(structure) and (structure.collapsed or structure.likelihood in DIRECT_CODES)
+
+
+def is_plain(structure: Structure) -> bool:
+    """Whether the plain model's kernel, the shortest, computes the density: normal noise of one scale, no experiments."""
+    return has_coefficients(structure) and not structure.lift
+
+
+def has_coefficients(structure: Structure) -> bool:
+    """Whether compiled code solves the coefficients of a structure's draws."""
+    return structure.plain and not structure.multiplicative and has_curves(structure)
 
 
 def has_curves(structure: Structure) -> bool:

@@ -43,7 +43,7 @@ def parameters_of(
         "shared_noise": rng.standard_normal((len(flat), structure.columns)),
         "geo_noise": rng.standard_normal((len(flat), *inputs["local_w"].shape)),
     }
-    solver = evaluate if kernel_codes.supports(structure) else evaluate_jax
+    solver = evaluate if kernel_codes.has_coefficients(structure) else evaluate_jax
     beta, gamma, local = solver.coefficients(structure, inputs, params, drawn)
     local[:, 0] -= (local * inputs["local_middle"]).sum(axis=1)  # From columns that are measured from a geo's mean.
     return {name: _stored(value) for name, value in params.items()}, _stored(beta), _stored(gamma), _stored(local)
