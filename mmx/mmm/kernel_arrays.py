@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.mmm import kernel_features
-from mmx.mmm.kernel_codes import ADSTOCK_CODES, SATURATION_CODES, order_codes
+from mmx.mmm.kernel_codes import ADSTOCK_CODES, SATURATION_CODES, is_plain, order_codes
 from mmx.mmm.structure import Structure
 
 Floats = npt.NDArray[np.float64]
@@ -126,8 +126,8 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
     first, size, cross = _classes(np.stack([own_w, own_sd], axis=1), own_z)
     times = 1 + int(np.flatnonzero(np.asarray(inputs["w"]).any(axis=1))[-1])
     cells = times * structure.geos
-    diagonal = structure.geos == 1 and structure.plain
-    shared = _rotated(structure, inputs) if diagonal else _as_it_is(structure, inputs)
+    rotated = structure.geos == 1 and is_plain(structure)
+    shared = _rotated(structure, inputs) if rotated else _as_it_is(structure, inputs)
     features = kernel_features.features_of(structure, inputs, times)
     memory = cells * (3 + 5 * structure.media * (1 + structure.other)) + kernel_features.scratch_cells(
         structure, features, cells

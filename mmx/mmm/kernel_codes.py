@@ -40,15 +40,13 @@ def order_codes(structure: Structure) -> npt.NDArray[np.int64]:
     return np.array(codes, dtype=np.int64)
 
 
-NORMAL, CORRELATED, STUDENT_T, COUNTS = range(4)
+NORMAL, STUDENT_T, COUNTS = range(3)
 DIRECT_CODES = {"student_t": STUDENT_T, "negative_binomial": COUNTS}
 
 
 def likelihood_code(structure: Structure) -> int:
-    """Number of the likelihood: ``CORRELATED`` is a normal one with several noise scales or autocorrelated noise."""
-    if structure.collapsed:
-        return NORMAL if structure.plain else CORRELATED
-    return DIRECT_CODES[structure.likelihood]
+    """Number of the likelihood; ``NORMAL`` also of the logarithm."""
+    return NORMAL if structure.collapsed else DIRECT_CODES[structure.likelihood]
 
 
 def supports(structure: Structure) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from mmx.mmm.kernel_baseline import factorise, less_baseline, project, project_own
-from mmx.mmm.kernel_options import OPTIONS
+from mmx.mmm.kernel_options import CALLED, OPTIONS
 
 
 @njit(**OPTIONS)
@@ -201,7 +201,7 @@ def _shared_out(matrix, rhs, sd, covariance, mean, by_sd):  # type: ignore[no-un
     return log_det
 
 
-@njit(**OPTIONS)
+@njit(**CALLED)
 def collapsed_correlated(residual, geos, sd, noise, rho, a, error, cotangent, by_sd, by_noise):  # type: ignore[no-untyped-def]
     """Log marginal density of the residual (cell,) and its gradients.
 

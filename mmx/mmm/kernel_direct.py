@@ -7,7 +7,7 @@ from numba import njit
 
 from mmx.mmm.kernel_baseline import less_baseline, project, project_own
 from mmx.mmm.kernel_math import exp, log
-from mmx.mmm.kernel_options import OPTIONS
+from mmx.mmm.kernel_options import CALLED, OPTIONS
 from mmx.mmm.kernel_special import log1p, log_gamma
 
 
@@ -72,7 +72,7 @@ def _sum_by_noise(cells, by_noise):  # type: ignore[no-untyped-def]
             by_noise[g] += row[g]
 
 
-@njit(**OPTIONS)
+@njit(**CALLED)
 def student_t(error, noise, degrees, a, ratio, share, cotangent, by_noise):  # type: ignore[no-untyped-def]
     """Log density of errors (cell,) under Student's t, of scale ``noise / sqrt(w)``.
 
@@ -120,7 +120,7 @@ def _expected(taken, f, expected):  # type: ignore[no-untyped-def]
             row[g] *= f.size[g]
 
 
-@njit(**OPTIONS)
+@njit(**CALLED)
 def negative_binomial(taken, noise, a, expected, size, cotangent, by_noise):  # type: ignore[no-untyped-def]
     """Log probability of the counts given minus the prediction (cell,): variance ``mu + noise^2 mu^2``.
 

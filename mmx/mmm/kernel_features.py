@@ -127,17 +127,22 @@ def _experiments(structure: Structure, inputs: dict[str, Any], times: int) -> di
 
 
 def _products(structure: Structure, inputs: dict[str, Any], times: int) -> dict[str, Floats]:
-    """Products of the rows for correlated noise: summed over geos that share a noise scale, the first part only without it."""
-    if structure.plain or not structure.collapsed:
+    """Products of the rows: summed over geos that share a noise scale, the first part only without autocorrelation."""
+    if is_plain(structure) or not structure.collapsed:
         nothing = np.zeros((0, 0, 0, 0))
         return {"inner": np.zeros(0), "parts_zz": nothing, "parts_own": nothing, "parts_cross": nothing}
-    parts = 3 if structure.autocorrelated else 1
-    zz = np.asarray(inputs["parts_zz"])[:parts]
-    own = structure.own_columns if structure.geos > 1 else 0
-    ends = np.asarray(inputs["first"]) | np.asarray(inputs["last"])
+    if structure.plain:
+        zz, inner = np.asarray(inputs["zz"])[None, None], np.zeros(0)
+        own = np.einsum("kg,kj->gkj", inputs["local_w"], np.eye(len(inputs["local_w"])))[None]
+        cross = np.swapaxes(inputs["local_z"], 0, 1)[None]
+    else:
+        parts = 3 if structure.autocorrelated else 1
+        zz, own, cross = (np.asarray(inputs[f"parts_{name}"])[:parts] for name in ("zz", "own", "cross"))
+        inner = np.where(np.asarray(inputs["first"]) | np.asarray(inputs["last"]), 0.0, inputs["w"])[:times].ravel()
+    count = structure.own_columns if structure.geos > 1 else 0
     return {
-        "inner": _floats(np.where(ends, 0.0, inputs["w"])[:times]).ravel(),
+        "inner": _floats(inner),
         "parts_zz": _floats(zz.sum(axis=1, keepdims=True) if structure.noises == 1 else zz),
-        "parts_own": _floats(inputs["parts_own"])[:parts, :, :own, :own].copy(),
-        "parts_cross": _floats(inputs["parts_cross"])[:parts, :, :own].copy(),
+        "parts_own": _floats(own[:, :, :count, :count]),
+        "parts_cross": _floats(cross[:, :, :count]),
     }

@@ -21,17 +21,16 @@ from mmx.mmm.kernel import (
     sum_by_geo,
     take,
 )
-from mmx.mmm.kernel_baseline import collapsed, scales, scales_back
+from mmx.mmm.kernel_baseline import scales, scales_back
 from mmx.mmm.kernel_carry import copy
-from mmx.mmm.kernel_codes import CORRELATED, COUNTS, NORMAL, STUDENT_T
+from mmx.mmm.kernel_codes import COUNTS, NORMAL, STUDENT_T
 from mmx.mmm.kernel_correlated import collapsed_correlated
 from mmx.mmm.kernel_curves import curve
 from mmx.mmm.kernel_direct import baseline_back, negative_binomial, student_t, take_baseline
 from mmx.mmm.kernel_features import SCRATCH
 from mmx.mmm.kernel_lift import experiment
 from mmx.mmm.kernel_multiplicative import solve
-from mmx.mmm.kernel_national import collapsed_national
-from mmx.mmm.kernel_options import OPTIONS
+from mmx.mmm.kernel_options import CALLED, OPTIONS
 
 
 @njit(**OPTIONS)
@@ -79,13 +78,6 @@ def _likelihood(value, geos, prior_sd, a, scratch, by_sd, by_value):  # type: ig
     noise = value[a.special[0] : a.special[0] + f.noises]
     by_noise = by_value[a.special[0] : a.special[0] + f.noises]
     if f.likelihood == NORMAL:
-        if geos == 1:
-            total, found, by_noise[0] = collapsed_national(residual, prior_sd, noise[0], a, cotangent)
-        else:
-            total, found, by_noise[0] = collapsed(residual, geos, prior_sd, noise[0], a, cotangent)
-        by_sd[:] = found
-        return total
-    if f.likelihood == CORRELATED:
         rho = value[f.autocorrelation] if f.autocorrelation >= 0 else 0.0
         total, by_rho = collapsed_correlated(residual, geos, prior_sd, noise, rho, a, scratch[2], cotangent, by_sd, by_noise)
         if f.autocorrelation >= 0:
@@ -116,7 +108,7 @@ def _kpi(value, geos, a, scratch, by_value):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(**OPTIONS)
+@njit(**CALLED)
 def _experiments(value, a, m, beta, factor, level, without, pulls, spare, cotangent, by_geo, by_value):  # type: ignore[no-untyped-def]
     """Return the log density of one medium's experiments.
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mmx.mmm.kernel_options import OPTIONS
+from mmx.mmm.kernel_options import CALLED
 from mmx.mmm.kernel_special import exp_pair
 
 STEPS = 31  # As many as the density in JAX takes.
 _CLOSE = 1e-9  # A step that is smaller than this, relative to the coefficient, ends at the root: its error is squared.
 
 
-@njit(**OPTIONS)
+@njit(**CALLED)
 def solve(goal, bend, money, acting, worth):  # type: ignore[no-untyped-def]
     """Return the coefficient with which a medium brings its goal, NaN where none does.
 
