@@ -244,7 +244,7 @@ def _media_spec(settings: ChannelSettings | OrganicSettings, model: ModelSetting
         adstock_first=model.adstock_first if settings.adstock_first is None else settings.adstock_first,
         saturation=settings.saturation or model.saturation,
         effectiveness=settings.effectiveness or model.effectiveness,
-        shapes=ShapePriors(**{**dict(model.shapes), **settings.shapes}),
+        shapes=model.shapes.model_copy(update=dict(settings.shapes)),
         priors=settings.priors or priors,
         own_prior=settings.priors is not None,
     )

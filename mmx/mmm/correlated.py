@@ -50,7 +50,8 @@ def log_marginal(
     spread = 2.0 * jnp.sum(jnp.log(jnp.broadcast_to(noise, residual.shape[1]))) * rows
     log_det = log_det + inputs["rows_used"] * jnp.log(2.0 * jnp.pi) + spread - inputs["log_weight"]
     log_det = log_det + residual.shape[1] * (rows - 1.0) * jnp.log1p(-(rho**2))
-    return -0.5 * (quadratic + log_det)
+    value: jax.Array = -0.5 * (quadratic + log_det)
+    return value
 
 
 def _solve(factor: jax.Array, rhs: jax.Array) -> jax.Array:
@@ -89,7 +90,7 @@ def products(z: Floats, local: Floats, w: Floats) -> dict[str, Floats]:
     return {**ends, **parts, "parts_cross": found[..., :count, count:]}
 
 
-def shifted(cells: jax.Array, inputs: dict[str, Any]) -> jax.Array:
+def shifted(cells: jax.Array | Floats, inputs: dict[str, Any]) -> jax.Array:
     """Rows times the three parts of the precision, (3, time, geo, ...): themselves, their neighbours, the inner ones."""
     more = (...,) + (None,) * (cells.ndim - 2)
     w, first, last = inputs["w"][more], inputs["first"][more], inputs["last"][more]
@@ -135,9 +136,12 @@ def normal_equations(
 def draw_back(equations: tuple[jax.Array, ...], shared_noise: jax.Array, geo_noise: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Draw the baseline coefficients from their exact conditional posterior: see ``mmx.mmm.collapse.draw_back``."""
     factor, rhs, own_factor, own_rhs, cross = equations
-    up = lambda lower, value: jax.scipy.linalg.solve_triangular(lower, value, lower=True, trans=1)  # noqa: E731
-    shared = up(factor, _solve(factor, rhs) + shared_noise)
+    shared = _solve_back(factor, _solve(factor, rhs) + shared_noise)
     if geo_noise.shape[1] == 1:
         return shared, jnp.zeros(geo_noise.shape)
     half = jax.vmap(_solve)(own_factor, own_rhs - cross @ shared)
-    return shared, jax.vmap(up)(own_factor, half + geo_noise.T).T
+    return shared, jax.vmap(_solve_back)(own_factor, half + geo_noise.T).T
+
+
+def _solve_back(factor: jax.Array, value: jax.Array) -> jax.Array:
+    return jax.scipy.linalg.solve_triangular(factor, value, lower=True, trans=1)

@@ -170,7 +170,8 @@ def _solved(effect: jax.Array, factors: jax.Array, acting: jax.Array, inputs: In
         left = worth[..., None] * jnp.exp(-bend * beta * act)
         brought = jnp.sum(-worth[..., None] * jnp.expm1(-bend * beta * act), axis=(0, 1)) / bend
         slope = jnp.where(direct, 1.0, jnp.sum(left * act, axis=(0, 1)))
-        return beta + (goal - brought) / slope
+        better: jax.Array = beta + (goal - brought) / slope
+        return better
 
     start = goal / jnp.where(direct, 1.0, jnp.einsum("tg,tgm->m", worth, act))
     near = jax.lax.stop_gradient(jax.lax.fori_loop(0, NEWTON, lambda _, beta: step(beta), start))
@@ -207,7 +208,8 @@ def media_curves(structure: Structure, params: Params, inputs: Inputs) -> tuple[
     first, second = inputs["counted"].T
 
     def both() -> jax.Array:
-        return first * actual + second * varying * saturated(structure, params, inputs["x_other"])
+        acting: jax.Array = first * actual + second * varying * saturated(structure, params, inputs["x_other"])
+        return acting
 
     acting = jax.lax.cond(inputs["other"], both, lambda: actual)
     factors = geo_factors(structure, params, inputs)
@@ -218,7 +220,7 @@ def varied(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
     """Factor of each period on each medium's effect, (time, 1, media), or 1: see ``mmx.mmm.effectiveness``."""
     if not structure.varies:
         return jnp.ones(())
-    height = collapse.drift_sd(inputs["effectiveness_frequency"], 1.0, params["effectiveness_length"][0])
+    height = collapse.drift_sd(inputs["effectiveness_frequency"], jnp.ones(()), params["effectiveness_length"][0])
     z = params["effectiveness_z"].reshape(len(params["effectiveness_sd"]), -1)
     curves = params["effectiveness_sd"] * (inputs["effectiveness_basis"] @ (height * z).T)
     which = np.array(structure.effectiveness)

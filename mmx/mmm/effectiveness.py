@@ -21,7 +21,7 @@ from mmx.spec import Constants
 
 def basis(constants: Constants, panel: Panel, train: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Basis functions of all periods less their mean over the training rows, (time, term), and their frequencies, (term,)."""
-    years = (np.arange(len(panel.dates)) - constants.drift_center) / constants.periods_per_year
+    years: Floats = (np.arange(len(panel.dates), dtype=float) - constants.drift_center) / constants.periods_per_year
     half_range = constants.drift_half_range / constants.periods_per_year
     columns, frequency = hilbert_basis(years, constants.effectiveness_terms, half_range)
     return columns - columns[train].mean(axis=0), frequency

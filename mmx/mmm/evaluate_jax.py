@@ -76,7 +76,8 @@ def _coefficients(structure: Structure) -> Callable[..., Any]:
     def own(params: dict[str, jax.Array], inputs: dict[str, Any]) -> jax.Array:
         if structure.geos == 1:
             return jnp.zeros((structure.own_columns, 1))
-        return inputs["local_sd"][:, None] * params["local"].reshape(structure.own_columns, structure.geos)
+        scaled: jax.Array = inputs["local_sd"][:, None] * params["local"].reshape(structure.own_columns, structure.geos)
+        return scaled
 
     def one(params: dict[str, jax.Array], drawn: dict[str, jax.Array], inputs: dict[str, Any]) -> tuple[jax.Array, ...]:
         _, beta = density.media_effect(structure, params, inputs)

@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mmx.mmm.kernel_codes import ADSTOCK_CODES, SATURATION_CODES, order_codes
+from mmx.mmm import kernel_features
+from mmx.mmm.kernel_codes import ADSTOCK_CODES, SATURATION_CODES, is_plain, order_codes
 from mmx.mmm.structure import Structure
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_KINDS = {"normal": 0, "lognormal": 1, "beta": 2, "half_normal": 3, "half_cauchy": 4}
+# Degrees of freedom less 2 are log-normal.
+_KINDS = {"normal": 0, "lognormal": 1, "beta": 2, "half_normal": 3, "half_cauchy": 4, "degrees": 1}
 SLOTS = 4  # Calls that can run at the same time without allocating memory.
 _LOG_2PI = float(np.log(2 * np.pi))
 
@@ -63,6 +65,7 @@ class Arrays(NamedTuple):
     class_first: Any  # (class,) first of the own coefficients that have the same weight and prior
     class_size: Any  # (class,)
     class_cross: Any  # (class, column, column) sum of the outer products of own_z
+    features: Any  # mmx.mmm.kernel_features.Features
     work: Any  # (slot, cell arrays)
     busy: Any  # (slot,)
 
@@ -109,6 +112,7 @@ LAYOUT = Arrays(  # See ``mmx.machine.code.table_of``.
     class_first="i1",
     class_size="f1",
     class_cross="f3",
+    features=kernel_features.LAYOUT,
     work="f2",
     busy="i1",
 )
@@ -122,7 +126,12 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
     first, size, cross = _classes(np.stack([own_w, own_sd], axis=1), own_z)
     times = 1 + int(np.flatnonzero(np.asarray(inputs["w"]).any(axis=1))[-1])
     cells = times * structure.geos
-    shared = _rotated(structure, inputs) if structure.geos == 1 else _as_it_is(structure, inputs)
+    rotated = structure.geos == 1 and is_plain(structure)
+    shared = _rotated(structure, inputs) if rotated else _as_it_is(structure, inputs)
+    features = kernel_features.features_of(structure, inputs, times)
+    memory = cells * (3 + 5 * structure.media * (1 + structure.other)) + kernel_features.scratch_cells(
+        structure, features, cells
+    )
 
     def floats(value: Any) -> Floats:
         return np.ascontiguousarray(value, dtype=np.float64)
@@ -175,7 +184,8 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         class_first=first,
         class_size=size,
         class_cross=cross,
-        work=np.empty((SLOTS, cells * (3 + 5 * structure.media * (1 + structure.other)))),
+        features=features,
+        work=np.empty((SLOTS, memory)),
         busy=np.zeros(SLOTS, dtype=np.int64),
     )
 

@@ -179,19 +179,25 @@ def collapsed(residual, geos, sd, noise, a, cotangent):  # type: ignore[no-untyp
 
 
 @njit(**OPTIONS)
-def _geos_out(weighted, precision, a, geo_precision, geo_rhs, matrix, rhs, square):  # type: ignore[no-untyped-def]
-    """Eliminate the geos' own coefficients from the normal equations; return the square and the log determinant so far."""
-    geos, n = geo_rhs.size // (1 + a.local.shape[0]), rhs.size
+def project_own(weighted, geos, local, out):  # type: ignore[no-untyped-def]
+    """Add the geos' own columns transposed times cells to an array (own,)."""
     for t in range(weighted.size // geos):
         row = weighted[t * geos : (t + 1) * geos]
         for g in range(geos):
-            geo_rhs[g] += row[g]
-    for k in range(a.local.shape[0]):
-        out = geo_rhs[(k + 1) * geos : (k + 2) * geos]
+            out[g] += row[g]
+    for k in range(local.shape[0]):
+        own = out[(k + 1) * geos : (k + 2) * geos]
         for t in range(weighted.size // geos):
-            row, column = weighted[t * geos : (t + 1) * geos], a.local[k, t * geos : (t + 1) * geos]
+            row, column = weighted[t * geos : (t + 1) * geos], local[k, t * geos : (t + 1) * geos]
             for g in range(geos):
-                out[g] += column[g] * row[g]
+                own[g] += column[g] * row[g]
+
+
+@njit(**OPTIONS)
+def _geos_out(weighted, precision, a, geo_precision, geo_rhs, matrix, rhs, square):  # type: ignore[no-untyped-def]
+    """Eliminate the geos' own coefficients from the normal equations; return the square and the log determinant so far."""
+    geos, n = geo_rhs.size // (1 + a.local.shape[0]), rhs.size
+    project_own(weighted, geos, a.local, geo_rhs)
     log_det = 0.0
     for g in range(geo_rhs.size):
         geo_precision[g] = precision * a.own_w[g] + a.own_sd[g] ** -2.0
@@ -244,8 +250,8 @@ def _geos_back(precision, a, geo_precision, geo_rhs, inverse, mean, geo_mean):  
 
 
 @njit(**OPTIONS)
-def errors(residual, geos, precision, mean, geo_mean, a, cotangent):  # type: ignore[no-untyped-def]
-    """Fill the weighted error of the fitted baseline (cell,); return its weighted sum of squares."""
+def less_baseline(residual, geos, mean, geo_mean, a, out):  # type: ignore[no-untyped-def]
+    """Fill the residual (cell,) less a baseline of coefficients (column,) and of the geos' own (own,)."""
     cells = a.z_cell.shape[0]
     steady = mean[cells:]
     for t in range(residual.size // geos):
@@ -253,21 +259,27 @@ def errors(residual, geos, precision, mean, geo_mean, a, cotangent):  # type: ig
         level = 0.0
         for p in range(steady.size):
             level += row[p] * steady[p]
-        out, source = cotangent[t * geos : (t + 1) * geos], residual[t * geos : (t + 1) * geos]
+        row_out, source = out[t * geos : (t + 1) * geos], residual[t * geos : (t + 1) * geos]
         for g in range(geos):
-            out[g] = source[g] - level - geo_mean[g]
+            row_out[g] = source[g] - level - geo_mean[g]
     if geos > 1:
         for k in range(a.local.shape[0]):
             own = geo_mean[(k + 1) * geos : (k + 2) * geos]
             for t in range(residual.size // geos):
-                out, column = cotangent[t * geos : (t + 1) * geos], a.local[k, t * geos : (t + 1) * geos]
+                row_out, column = out[t * geos : (t + 1) * geos], a.local[k, t * geos : (t + 1) * geos]
                 for g in range(geos):
-                    out[g] -= column[g] * own[g]
+                    row_out[g] -= column[g] * own[g]
     for p in range(cells):
         column = a.z_cell[p]
         scale = mean[p]
         for i in range(residual.size):
-            cotangent[i] -= scale * column[i]
+            out[i] -= scale * column[i]
+
+
+@njit(**OPTIONS)
+def errors(residual, geos, precision, mean, geo_mean, a, cotangent):  # type: ignore[no-untyped-def]
+    """Fill the weighted error of the fitted baseline (cell,); return its weighted sum of squares."""
+    less_baseline(residual, geos, mean, geo_mean, a, cotangent)
     square = 0.0
     for i in range(residual.size):
         error = cotangent[i]

@@ -40,11 +40,29 @@ def order_codes(structure: Structure) -> npt.NDArray[np.int64]:
     return np.array(codes, dtype=np.int64)
 
 
+NORMAL, STUDENT_T, COUNTS = range(3)
+DIRECT_CODES = {"student_t": STUDENT_T, "negative_binomial": COUNTS}
+
+
+def likelihood_code(structure: Structure) -> int:
+    """Number of the likelihood; ``NORMAL`` also of the logarithm."""
+    return NORMAL if structure.collapsed else DIRECT_CODES[structure.likelihood]
+
+
 def supports(structure: Structure) -> bool:
     """Whether compiled code knows the density of a structure."""
-    simple = structure.plain and not structure.multiplicative and not structure.lift
-    simple = simple and not structure.groups and not structure.varies
-    return simple and has_curves(structure)
+    known = structure.collapsed or structure.likelihood in DIRECT_CODES
+    return has_curves(structure) and known and not structure.groups and not structure.varies
+
+
+def is_plain(structure: Structure) -> bool:
+    """Whether the plain model's kernel, the shortest, computes the density: normal noise of one scale, no experiments."""
+    return has_coefficients(structure) and not structure.lift
+
+
+def has_coefficients(structure: Structure) -> bool:
+    """Whether compiled code solves the coefficients of a structure's draws."""
+    return structure.plain and not structure.multiplicative and not structure.varies and has_curves(structure)
 
 
 def has_curves(structure: Structure) -> bool:

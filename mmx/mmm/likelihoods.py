@@ -42,7 +42,8 @@ def student_t(y: jax.Array, level: jax.Array, noise: jax.Array, degrees: jax.Arr
 def expected_count(structure: Structure, level: jax.Array, inputs: dict[str, Any]) -> jax.Array:
     """Expected counts, (time, geo); not positive where the identity link leads below zero."""
     whole = level + inputs["center"]
-    return inputs["size"] * (jnp.exp(whole) if structure.multiplicative else whole)
+    expected: jax.Array = inputs["size"] * (jnp.exp(whole) if structure.multiplicative else whole)
+    return expected
 
 
 def negative_binomial(y: jax.Array, expected: jax.Array, noise: jax.Array) -> jax.Array:

@@ -47,7 +47,8 @@ def _cells(posterior: Posterior, level: Floats, kpi: Floats, root: Floats, geo: 
         mean, count = predict.expected(posterior, level.T, geo).T, sd**-2.0
         cells = gammaln(kpi + count) - gammaln(count) - gammaln(kpi + 1.0)
         found: Floats = cells - count * np.log1p(mean / count) + kpi * (np.log(mean) - np.log(mean + count))
-        return root**2 * found
+        weighted: Floats = root**2 * found
+        return weighted
     size = posterior.size[geo]
     if structure.multiplicative:
         y, jacobian = np.log(kpi / size), np.log(kpi)

@@ -43,7 +43,7 @@ def parameters_of(
         "shared_noise": rng.standard_normal((len(flat), structure.columns)),
         "geo_noise": rng.standard_normal((len(flat), *inputs["local_w"].shape)),
     }
-    solver = evaluate if kernel_codes.supports(structure) else evaluate_jax
+    solver = evaluate if kernel_codes.has_coefficients(structure) else evaluate_jax
     beta, gamma, local = solver.coefficients(structure, inputs, params, drawn)
     local[:, 0] -= (local * inputs["local_middle"]).sum(axis=1)  # From columns that are measured from a geo's mean.
     return {name: _stored(value) for name, value in params.items()}, _stored(beta), _stored(gamma), _stored(local)
@@ -170,6 +170,6 @@ def free_of(structure: Structure, inputs: dict[str, Any], params: dict[str, Floa
             inside = np.clip(value, 1e-7, 1 - 1e-7)  # A stored float32 may have been rounded to 0 or 1.
             parts.append(np.log(inside) - np.log1p(-inside))
         else:
-            logs = block.kind in ("half_normal", "half_cauchy")
-            parts.append(np.log(value) if logs else (value - prior[0]) / prior[1])
+            positive = block.kind in ("half_normal", "half_cauchy")
+            parts.append(np.log(value) if positive else (value - prior[0]) / prior[1])
     return np.concatenate(parts, axis=-1)

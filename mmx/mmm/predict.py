@@ -148,7 +148,7 @@ def expected(posterior: Posterior, level: Floats, geo: int) -> Floats:
         What media and baseline add up to.
     geo : int
     """
-    size = posterior.size[geo]
+    size = float(posterior.size[geo])
     if not posterior.structure.multiplicative:
         return level * size
     if posterior.structure.likelihood == "lognormal":  # The mean of exp(level + noise z).
@@ -164,9 +164,8 @@ def draws(posterior: Posterior, level: Floats, geo: int, rng: np.random.Generato
         mean, count = expected(posterior, level, geo), sd**-2.0
         return rng.poisson(rng.gamma(np.broadcast_to(count, mean.shape), mean / count)).astype(np.float64)
     if structure.likelihood == "student_t":
-        error = rng.standard_t(np.broadcast_to(posterior.params["degrees"][:, 0], level.shape))
+        noisy = level + sd * rng.standard_t(np.broadcast_to(posterior.params["degrees"][:, 0], level.shape))
     else:
-        error = rng.standard_normal(level.shape, dtype=np.float32)
-    noisy = level + error * sd
+        noisy = level + sd * rng.standard_normal(level.shape, dtype=np.float32)
     found: Floats = posterior.size[geo] * (np.exp(noisy) if structure.multiplicative else noisy)
     return found

@@ -124,7 +124,7 @@ class Structure:
 
     @property
     def plain(self) -> bool:
-        """Whether the baseline is integrated out with one noise for all rows: what compiled code knows."""
+        """Whether the baseline is integrated out with one noise for all rows."""
         return self.collapsed and self.noises == 1 and not self.autocorrelated
 
     @property

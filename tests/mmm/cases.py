@@ -90,12 +90,13 @@ def plain(geos: int) -> Case:
 
 
 @cache
-def rich(geos: int) -> Case:
+def rich(geos: int, likelihood: str = "normal") -> Case:
     """Reach and frequency, controls with a sign and a sparse prior, a piecewise trend, a season by month and knots."""
     known = {"weather": {"sign": "positive"}, "rain": {"sparse": True}, "wind": {"sign": "negative"}, "sun": {"sparse": True}}
     controls = ("weather", "hail", "rain", "wind", "sun")
     model = {"trend": "piecewise", "trend_knots": 2, "drift": "knots", "seasonality": {"monthly": 1}, "controls": known}
     channels = {"tv": {"reach": "tv_reach", "frequency": "tv_frequency"}}
+    model |= LIKELIHOODS.get(likelihood, {})
     config = shop_config({"model": model, "data": {"controls": list(controls), "channels": channels}})
     panel = shop_panel(geos, weeks=40, reach=("tv",), controls=controls)
     return make(config.spec, panel, panel.window.astype(float))
@@ -131,7 +132,7 @@ def other(likelihood: str, geos: int) -> Case:
 @cache
 def lifted(geos: int, likelihood: str = "normal") -> Case:
     """Experiments: by KPI and by ROAS, of all spend and of a part, one after the last training row."""
-    config = shop_config({"model": {"likelihood": likelihood}})
+    config = shop_config({"model": LIKELIHOODS.get(likelihood, {})})
     panel = shop_panel(geos, weeks=40)
     weights = panel.window.astype(float)
     weights[30:] = 0.0
