@@ -27,7 +27,6 @@ from mmx.spec import (
     SamplerSettings,
     Saturation,
     Shape,
-    ShapePriors,
     Share,
     Spec,
     TargetKind,
@@ -244,7 +243,7 @@ def _media_spec(settings: ChannelSettings | OrganicSettings, model: ModelSetting
         adstock_first=model.adstock_first if settings.adstock_first is None else settings.adstock_first,
         saturation=settings.saturation or model.saturation,
         effectiveness=settings.effectiveness or model.effectiveness,
-        shapes=model.shapes.model_copy(update=dict(settings.shapes)),
+        shapes=model.shapes.model_copy(update={str(k): v for k, v in settings.shapes.items()}),
         priors=settings.priors or priors,
         own_prior=settings.priors is not None,
     )

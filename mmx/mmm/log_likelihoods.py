@@ -58,8 +58,8 @@ def _cells(posterior: Posterior, level: Floats, kpi: Floats, root: Floats, geo: 
     if structure.likelihood == "student_t":
         free = posterior.params["degrees"]
         norm = gammaln(0.5 * (free + 1)) - gammaln(0.5 * free) - 0.5 * np.log(np.pi * free) - np.log(sd)
-        found = norm - 0.5 * (free + 1) * np.log1p((error / sd) ** 2 / free)
-        return found - jacobian
+        found = np.asarray(norm - 0.5 * (free + 1) * np.log1p((error / sd) ** 2 / free) - jacobian)
+        return found
     if structure.autocorrelated:
         rho = posterior.params["autocorrelation"]
         error[:, 1:] -= rho * error[:, :-1]

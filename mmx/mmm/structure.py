@@ -15,6 +15,8 @@ import numpy.typing as npt
 from mmx.response.registry import ADSTOCKS, SATURATIONS
 from mmx.spec import COLLAPSED, SHAPES, Spec
 
+KINDS: dict[str, str] = {str(name): kind for name, kind in SHAPES.items()}  # Of shape parameters.
+
 
 @dataclass(frozen=True)
 class Block:
@@ -142,7 +144,7 @@ class Structure:
         if len(own) + 1 < self.media:
             blocks.append(Block("split", self.media - len(own) - 1, "normal"))
         for name, places in self.shape_places.items():
-            blocks.append(Block(name, len(places), SHAPES[name], tuple(medium for medium, _ in places)))
+            blocks.append(Block(name, len(places), KINDS[name], tuple(medium for medium, _ in places)))
         blocks.append(Block("noise", self.noises, "half_normal"))
         if self.likelihood == "student_t":
             blocks.append(Block("degrees", 1, "degrees"))
