@@ -15,10 +15,11 @@ from mmx.workflows.journal import read_journal
 
 from ..command_line import LENIENT, SMALL, UNTRACKED, mmx
 
-QUICK = (*SMALL, *LENIENT, UNTRACKED)
+SHORTER = "data.window.end=2023-09-18"
+QUICK = (*SMALL, *LENIENT, UNTRACKED, SHORTER)
 TESTS = """test,channel,start,end,metric,low,high,mass,inflation
 strong,tv,2022-05-02,2022-05-29,roas,2.4,2.6,0.9,1
-late,tv,2023-09-18,2023-10-08,roas,0.1,0.2,0.9,2
+late,tv,2023-09-18,2023-10-01,roas,0.1,0.2,0.9,2
 """
 
 
@@ -82,6 +83,6 @@ def test_the_digest_of_the_settings_holds_the_tests(shop: Path) -> None:
     digests = set()
     for text in (TESTS, TESTS.replace("2.6", "2.7"), TESTS.replace("strong", "other")):
         (shop.parent / "tests.csv").write_text(text, encoding="utf-8")
-        config = read_config(shop, overrides=["model.lift_tests=tests.csv"])
+        config = read_config(shop, overrides=["model.lift_tests=tests.csv", SHORTER])
         digests.add(config_sha256(with_lift_tests(config, load(config))))
     assert len(digests) == 3
