@@ -45,7 +45,7 @@ def test_a_fit_names_its_tests_and_its_folder_repeats_it(shop: Path, tmp_path: P
     assert tests["tests"][0]["se"] == pytest.approx(0.2 / (2 * 1.6448536269514722))
     assert any("'late' of tv ends after the KPI window" in note for note in summary["notes"])
     assert "ends after the KPI window" in (out / "report.md").read_text(encoding="utf-8")
-    (load,) = [stage for stage in read_journal(out / "run.jsonl") if stage["name"] == "load"]
+    (load,) = [stage for stage in read_journal(out / "run.jsonl") if stage["stage"] == "load"]
     assert str(tmp_path / "tests.csv") in load["inputs"]
     roas = summary["channels"]["tv"]["roas"]
     assert 2.0 < roas["mean"] < 3.0, "so sharp a test decides"
