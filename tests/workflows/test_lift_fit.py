@@ -48,7 +48,8 @@ def test_a_fit_names_its_tests_and_its_folder_repeats_it(shop: Path, tmp_path: P
     (load,) = [stage for stage in read_journal(out / "run.jsonl") if stage["stage"] == "load"]
     assert str(tmp_path / "tests.csv") in load["inputs"]
     roas = summary["channels"]["tv"]["roas"]
-    assert 2.0 < roas["mean"] < 3.0, "so sharp a test decides"
+    if way == "prior":  # A likelihood is of the test's own cells, whose ROAS is not the window's.
+        assert 2.0 < roas["mean"] < 3.0, "so sharp a test decides"
 
     stored = read(out / "posterior.nc")
     assert stored.sha256 == summary["fit_sha256"]
