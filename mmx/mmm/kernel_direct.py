@@ -8,7 +8,7 @@ from numba import njit
 from mmx.mmm.kernel_baseline import less_baseline, project, project_own
 from mmx.mmm.kernel_math import exp, log
 from mmx.mmm.kernel_options import CALLED, OPTIONS
-from mmx.mmm.kernel_special import log1p, log_gamma
+from mmx.mmm.kernel_special import log1p, log_gamma, log_rising
 
 
 @njit(**OPTIONS)
@@ -137,20 +137,17 @@ def negative_binomial(taken, noise, a, expected, size, cotangent, by_noise):  # 
     value = -f.log_factorials
     for i in range(taken.size):
         y, r, mu = a.y[i], size[i], expected[i]
-        upper, by_upper = log_gamma(y + r)
+        rising, by_size = log_rising(y, r)
         over, whole = log1p(mu / r), mu + r
-        value += a.w[i] * (upper - (y + r) * over + y * log(mu / r))
+        value += a.w[i] * (rising - (y + r) * over + y * log(mu))
         cotangent[i] = a.w[i] * r * (y - mu) / whole
-        size[i] = a.w[i] * (by_upper - over + (mu - y) / whole)
+        size[i] = a.w[i] * (by_size - (over - mu / r) + mu * (y - mu) / (r * whole))
     if not f.multiplicative:
         geos = f.size.size
         for t in range(taken.size // geos):
             for g in range(geos):
                 cotangent[t * geos + g] *= f.size[g] / expected[t * geos + g]
     _sum_by_noise(size, by_noise)
-    weight = f.weight / noise.size
     for g in range(noise.size):
-        lower, by_lower = log_gamma(precision[g])
-        value -= weight * lower
-        by_noise[g] = -2.0 * precision[g] / noise[g] * (by_noise[g] - weight * by_lower)
+        by_noise[g] *= -2.0 * precision[g] / noise[g]
     return value if lowest > 0.0 else -np.inf

@@ -30,7 +30,6 @@ class Features(NamedTuple):
     bend: Any  # (media,) of a multiplicative model
     size: Any  # (geo,) counts per unit of the scaled KPI
     center: Any
-    weight: Any  # sum of the row weights
     log_factorials: Any  # weighted sum over the counts
     inner: Any  # (cell,) row weights, 0 at the ends of the rows
     parts_zz: Any  # (part, noise, column, column) see mmx.mmm.correlated.products
@@ -55,7 +54,6 @@ LAYOUT = Features(  # See ``mmx.machine.code.table_of``.
     bend="f1",
     size="f1",
     center="f0",
-    weight="f0",
     log_factorials="f0",
     inner="f1",
     parts_zz="f4",
@@ -88,7 +86,6 @@ def features_of(structure: Structure, inputs: dict[str, Any], times: int) -> Fea
         bend=_floats(inputs["bend"] if structure.multiplicative else np.zeros(0)),
         size=_floats(inputs["size"] if counts else np.zeros(0)),
         center=float(inputs["center"]),
-        weight=float(w.sum()),
         log_factorials=sum(a * lgamma(b + 1.0) for a, b in zip(w.ravel(), y.ravel(), strict=True) if a > 0) if counts else 0.0,
         lift_medium=lift["medium"].astype(np.int64),
         lift_x=_floats(lift["x"]).reshape(-1, cells),

@@ -20,6 +20,7 @@ _ROUND = 6755399441055744.0  # See ``kernel_math``.
 _SHIFT = np.uint64(52)
 _HALF_LOG_2PI = 0.9189385332046727
 _FAR = 10.0  # From here on Stirling's series is good to rounding.
+_VERY_FAR = 100.0  # And from here on three terms of it.
 _INLINED = {**STRICT, "forceinline": True}
 
 
@@ -72,3 +73,22 @@ def log_gamma(x):  # type: ignore[no-untyped-def]
     whole = log(z)
     value = (z - 0.5) * whole - z + (_HALF_LOG_2PI + inverse * series) - log(product)
     return value, whole - 0.5 * inverse - s * steep - slope / product
+
+
+@njit(**_INLINED)
+def log_rising(y, s):  # type: ignore[no-untyped-def]
+    """Return the logarithm of ``gamma(y + s) / (gamma(s) s^y)``, and its derivative by ``s``; for ``y >= 0``, ``s > 0``.
+
+    Where ``s`` is large, by the difference of Stirling's series, in which the large parts have cancelled.
+    """
+    if s < _VERY_FAR:
+        upper, by_upper = log_gamma(y + s)
+        lower, by_lower = log_gamma(s)
+        return upper - lower - y * log(s), by_upper - by_lower - y / s
+    top, bottom = 1.0 / (y + s), 1.0 / s
+    t, b = top * top, bottom * bottom
+    over = log1p(y / s)
+    rest = top * (1.0 / 12.0 - t * (1.0 / 360.0 - t * (1.0 / 1260.0)))
+    rest -= bottom * (1.0 / 12.0 - b * (1.0 / 360.0 - b * (1.0 / 1260.0)))
+    slope = b * (1.0 / 12.0 - b * (1.0 / 120.0 - b * (1.0 / 252.0))) - t * (1.0 / 12.0 - t * (1.0 / 120.0 - t * (1.0 / 252.0)))
+    return (s + y - 0.5) * over - y + rest, (over - y / s) + 0.5 * y * top * bottom + slope

@@ -7,6 +7,8 @@ from typing import Any
 from mmx.jax_setup import jax, jnp
 from mmx.mmm.structure import Structure
 
+FAR = 100.0  # From here on three terms of Stirling's series are good to rounding.
+
 Params = dict[str, Any]
 
 
@@ -53,7 +55,23 @@ def negative_binomial(y: jax.Array, expected: jax.Array, noise: jax.Array) -> ja
     """
     size = noise**-2.0
     mu = jnp.where(expected > 0, expected, 1.0)
-    gammaln = jax.scipy.special.gammaln
-    cells = gammaln(y + size) - gammaln(size) - gammaln(y + 1.0)
-    cells = cells - size * jnp.log1p(mu / size) + y * (jnp.log(mu) - jnp.log(mu + size))
+    cells = log_rising(y, size) - jax.scipy.special.gammaln(y + 1.0) + y * jnp.log(mu) - (y + size) * jnp.log1p(mu / size)
     return jnp.where(expected > 0, cells, -jnp.inf)
+
+
+def log_rising(y: jax.Array, size: jax.Array) -> jax.Array:
+    """Logarithm of ``gamma(y + size) / (gamma(size) size^y)``; where ``size`` is large, by the difference of Stirling's series.
+
+    Without it the large parts of both logarithms would leave nothing of the difference. Source: Abramowitz and Stegun (1964),
+    6.1.41.
+    """
+    gammaln, far = jax.scipy.special.gammaln, size > FAR
+    near, large = jnp.where(far, 1.0, size), jnp.where(far, size, FAR)
+    exact = gammaln(y + near) - gammaln(near) - y * jnp.log(near)
+    series = (large + y - 0.5) * jnp.log1p(y / large) - y + _stirling(y + large) - _stirling(large)
+    return jnp.where(far, series, exact)
+
+
+def _stirling(z: jax.Array) -> jax.Array:
+    square = z**-2.0
+    return (1.0 / 12.0 - square * (1.0 / 360.0 - square / 1260.0)) / z

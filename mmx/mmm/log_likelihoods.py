@@ -46,9 +46,9 @@ def _cells(posterior: Posterior, level: Floats, kpi: Floats, root: Floats, geo: 
     if structure.likelihood == "negative_binomial":
         mean, count = predict.expected(posterior, level.T, geo).T, sd**-2.0
         cells = gammaln(kpi + count) - gammaln(count) - gammaln(kpi + 1.0)
-        found: Floats = cells - count * np.log1p(mean / count) + kpi * (np.log(mean) - np.log(mean + count))
-        weighted: Floats = root**2 * found
-        return weighted
+        cells = cells - count * np.log1p(mean / count) + kpi * (np.log(mean) - np.log(mean + count))
+        found: Floats = root**2 * cells
+        return found
     size = posterior.size[geo]
     if structure.multiplicative:
         y, jacobian = np.log(kpi / size), np.log(kpi)
@@ -64,7 +64,8 @@ def _cells(posterior: Posterior, level: Floats, kpi: Floats, root: Floats, geo: 
         rho = posterior.params["autocorrelation"]
         error[:, 1:] -= rho * error[:, :-1]
         sd = np.concatenate([sd[:, :1], sd[:, 1:] * np.sqrt(1.0 - rho**2)], axis=1)
-    return -0.5 * ((error / sd) ** 2 + LOG_2PI) - np.log(sd) - jacobian
+    found = -0.5 * ((error / sd) ** 2 + LOG_2PI) - np.log(sd) - jacobian
+    return found
 
 
 def one_step(posterior: Posterior, draws: npt.NDArray[np.intp] | None = None) -> Floats:

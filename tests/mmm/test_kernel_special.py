@@ -5,7 +5,8 @@ import pytest
 from numba import njit
 from scipy import special
 
-from mmx.mmm.kernel_special import exp_pair, log1p, log_gamma
+from mmx.mmm import likelihoods
+from mmx.mmm.kernel_special import exp_pair, log1p, log_gamma, log_rising
 
 EPS = float(np.finfo(float).eps)
 
@@ -43,3 +44,16 @@ def test_the_gamma_functions_logarithm_is_scipys(positive: np.ndarray) -> None:
 def test_its_derivative_is_scipys(positive: np.ndarray) -> None:
     slope = _each(log_gamma, positive)[:, 1]
     np.testing.assert_allclose(slope, special.digamma(positive), rtol=4 * EPS, atol=20 * EPS)
+
+
+@pytest.mark.parametrize("size", [1e-3, 0.7, 30.0, 99.0, 101.0, 1e4, 1e9, 1e30])
+@pytest.mark.parametrize("count", [0, 1, 40, 3000])
+def test_the_rising_factorial_is_its_product(count: int, size: float) -> None:
+    """``gamma(y + s) / (gamma(s) s^y)`` is the product of ``1 + k / s``, in compiled code and in JAX."""
+    k = np.arange(count)
+    expected, slope = np.log1p(k / size).sum(), -(k / (size * (size + k))).sum()
+    value, by_size = log_rising(float(count), size)
+    largest = max(expected, float(special.gammaln(count + min(size, 100.0))), 1.0)  # What cancels below the series.
+    assert value == pytest.approx(expected, rel=1e-13, abs=20 * EPS * largest)
+    assert size * by_size == pytest.approx(size * slope, rel=1e-13, abs=20 * EPS * max(count, 1.0))
+    assert float(likelihoods.log_rising(np.float64(count), np.float64(size))) == pytest.approx(value, rel=1e-12, abs=1e-11)
