@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mmx.mmm import kernel_features
 from mmx.mmm.kernel_codes import ADSTOCK_CODES, SATURATION_CODES, is_plain, order_codes
+from mmx.mmm.kernel_features import LAYOUT as FEATURES_LAYOUT
+from mmx.mmm.kernel_features import features_of, scratch_cells
 from mmx.mmm.structure import Structure
 
 Floats = npt.NDArray[np.float64]
@@ -112,7 +113,7 @@ LAYOUT = Arrays(  # See ``mmx.machine.code.table_of``.
     class_first="i1",
     class_size="f1",
     class_cross="f3",
-    features=kernel_features.LAYOUT,
+    features=FEATURES_LAYOUT,
     work="f2",
     busy="i1",
 )
@@ -128,10 +129,8 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
     cells = times * structure.geos
     rotated = structure.geos == 1 and is_plain(structure)
     shared = _rotated(structure, inputs) if rotated else _as_it_is(structure, inputs)
-    features = kernel_features.features_of(structure, inputs, times)
-    memory = cells * (3 + 5 * structure.media * (1 + structure.other)) + kernel_features.scratch_cells(
-        structure, features, cells
-    )
+    features = features_of(structure, inputs, times)
+    memory = cells * (3 + 5 * structure.media * (1 + structure.other)) + scratch_cells(structure, features, cells)
 
     def floats(value: Any) -> Floats:
         return np.ascontiguousarray(value, dtype=np.float64)

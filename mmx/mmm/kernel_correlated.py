@@ -1,4 +1,4 @@
-"""The collapsed likelihood where geos have noise of their own, or noise is autocorrelated, for the compiled kernel.
+"""The collapsed likelihood with any normal noise, for the compiled kernel: of each geo's own scale, autocorrelated, or plain.
 
 Equations: ``mmx.mmm.correlated``. The precision of a geo's rows is a sum of parts, ``K_g = sum_k p[k,g] S_k``. With errors
 ``e`` of the fitted baseline, ``V`` the joint covariance of its coefficients and ``X_g`` their columns in a geo, the derivative

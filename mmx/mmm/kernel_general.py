@@ -150,7 +150,7 @@ def _media_back(value, a, factor, deviation, acted, per_unit, beta, curves, wort
             value,
             a,
             m,
-            worth[m] if f.multiplicative and not a.direct[m] else a.money,  # Of a direct one it was not filled.
+            worth[m] if f.multiplicative and not a.direct[m] else a.money,
             beta[m],
             per_unit[m],
             factor[m],
