@@ -19,7 +19,7 @@ from mmx.mmm.parameters import free_of
 from mmx.mmm.posterior import Posterior
 from mmx.spec import Spec
 
-FORMAT = 2  # 1: without the geos' own trends.
+FORMAT = 3  # 1: without the geos' own trends. 2: of normal likelihoods alone.
 
 
 def to_datatree(fit: Fit) -> xr.DataTree:

@@ -67,6 +67,7 @@ def test_the_rising_factorial_is_its_product(count: int, size: float) -> None:
     expected, slope = np.log1p(k / size).sum(), -(k / (size * (size + k))).sum()
     value, by_size = _rising(float(count), size)
     largest = max(expected, float(special.gammaln(count + min(size, 100.0))), 1.0)  # What cancels below the series.
+    least = min(size, 100.0) * float(special.digamma(count + 100.0))
     assert value == pytest.approx(expected, rel=1e-13, abs=20 * EPS * largest)
-    assert size * by_size == pytest.approx(size * slope, rel=1e-13, abs=20 * EPS * max(count, 1.0))
+    assert size * by_size == pytest.approx(size * slope, rel=1e-13, abs=20 * EPS * max(count, least))
     assert float(likelihoods.log_rising(np.float64(count), np.float64(size))) == pytest.approx(value, rel=1e-12, abs=1e-11)
