@@ -64,10 +64,10 @@ def prepare(
     money = money_per_unit(panel, constants)
     if structure.multiplicative:  # An effect is a share of the KPI: what a unit of it is worth is the KPI itself.
         money = money * np.where(train, kpi / size, 0.0)
-    wz = design.z * w[..., None]
-    local, middle = local_columns(design.local, w)
     spend = np.concatenate([panel.array("spend"), panel.array("organic")], axis=2).swapaxes(0, 1)
+    trained_spend = np.where(train[..., None], spend, 0.0).sum(axis=0)
     inputs: Inputs = {
+        **_baseline_inputs(design, w),
         "x": x,
         "x_other": other,
         "counted": counted,
@@ -76,6 +76,35 @@ def prepare(
         "rows_used": float(train.sum()),
         "log_weight": np.log(np.where(train, w, 1.0)).sum(),
         "money_train": np.where(train, money, 0.0),
+        "numerator": np.array(constants.numerator),
+        "size": size,
+        "center": constants.kpi_center,
+        "bend": np.array([-STEP if kind == "mroas" else 1.0 for kind in constants.kind]),
+        "direct": np.array([kind == "coefficient" for kind in constants.kind]),
+        "lognormal": structure.lognormal,
+        "other": np.array(structure.other),
+        "split_sd": spec.model.split_sd,
+        "split_basis": zero_sum_bases(np.ones((max(constants.kind.count("total"), 1), 1)))[0],
+        "geo_basis": nested_bases(trained_spend, panel.groups),
+        "geo_mirror": mirrors(trained_spend),
+        "prior": prior_arrays(spec, structure),
+    }
+    if spec.lift_tests:
+        inputs |= lift_inputs(spec, panel, row_weights)
+    if structure.varies:
+        inputs["effectiveness_basis"], inputs["effectiveness_frequency"] = effectiveness.basis(
+            constants, panel, row_weights > 0
+        )
+    if structure.collapsed and not structure.plain:
+        inputs |= correlated.products(design.z, inputs["local"], w)
+    return structure, inputs, design
+
+
+def _baseline_inputs(design: baseline.Design, w: Floats) -> Inputs:
+    """Design of the baseline with its products under row weights (time, geo)."""
+    wz = design.z * w[..., None]
+    local, middle = local_columns(design.local, w)
+    return {
         "z_cell": design.z[..., : design.cell_columns],
         "z_time": design.z[:, 0, design.cell_columns :],
         "zz": np.einsum("tgp,tgq->pq", wz, design.z),
@@ -87,28 +116,7 @@ def prepare(
         "prior_sd": design.prior_sd,
         "frequency": design.frequency,
         "signed": design.signed,
-        "numerator": np.array(constants.numerator),
-        "size": size,
-        "center": constants.kpi_center,
-        "bend": np.array([-STEP if kind == "mroas" else 1.0 for kind in constants.kind]),
-        "direct": np.array([kind == "coefficient" for kind in constants.kind]),
-        "lognormal": structure.lognormal,
-        "other": np.array(structure.other),
-        "split_sd": spec.model.split_sd,
-        "split_basis": zero_sum_bases(np.ones((max(constants.kind.count("total"), 1), 1)))[0],
-        "geo_basis": nested_bases(trained_spend := np.where(train[..., None], spend, 0.0).sum(axis=0), panel.groups),
-        "geo_mirror": mirrors(trained_spend),
-        "prior": prior_arrays(spec, structure),
     }
-    if spec.lift_tests:
-        inputs |= lift_inputs(spec, panel, row_weights)
-    if structure.varies:
-        inputs["effectiveness_basis"], inputs["effectiveness_frequency"] = effectiveness.basis(
-            constants, panel, row_weights > 0
-        )
-    if structure.collapsed and not structure.plain:
-        inputs |= correlated.products(design.z, local, w)
-    return structure, inputs, design
 
 
 def lift_inputs(spec: Spec, panel: Panel, weights: Floats) -> dict[str, Floats]:

@@ -121,8 +121,6 @@ LAYOUT = Arrays(  # See ``mmx.machine.code.table_of``.
 
 def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
     """Lay a structure's inputs out for the kernel, without the rows after the last one that has a weight."""
-    kinds, a, b = _prior_arrays(structure, inputs)
-    at, special = _places(structure)
     own_w, own_sd, own_z = _own(inputs)
     first, size, cross = _classes(np.stack([own_w, own_sd], axis=1), own_z)
     times = 1 + int(np.flatnonzero(np.asarray(inputs["w"]).any(axis=1))[-1])
@@ -142,16 +140,7 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         return floats(value[:times]).ravel()
 
     return Arrays(
-        kind=kinds,
-        first=a,
-        second=b,
-        norm=_norms(kinds, a, b),
-        adstock=np.array([ADSTOCK_CODES[f] for f, _ in structure.adstock], dtype=np.int64),
-        window=np.array([w for _, w in structure.adstock], dtype=np.int64),
-        saturation=np.array([SATURATION_CODES[f] for f in structure.saturation], dtype=np.int64),
-        order=order_codes(structure),
-        at=at,
-        special=special,
+        **_parameters(structure, inputs),
         direct=np.array([k == "coefficient" for k in structure.kind], dtype=np.int64),
         numerator=floats(inputs["numerator"]),
         shared=np.flatnonzero([k == "total" for k in structure.kind]).astype(np.int64),
@@ -187,6 +176,24 @@ def arrays_of(structure: Structure, inputs: dict[str, Any]) -> Arrays:
         work=np.empty((SLOTS, memory)),
         busy=np.zeros(SLOTS, dtype=np.int64),
     )
+
+
+def _parameters(structure: Structure, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Priors and places of the parameters, and the families that they belong to."""
+    kinds, first, second = _prior_arrays(structure, inputs)
+    at, special = _places(structure)
+    return {
+        "kind": kinds,
+        "first": first,
+        "second": second,
+        "norm": _norms(kinds, first, second),
+        "adstock": np.array([ADSTOCK_CODES[f] for f, _ in structure.adstock], dtype=np.int64),
+        "window": np.array([w for _, w in structure.adstock], dtype=np.int64),
+        "saturation": np.array([SATURATION_CODES[f] for f in structure.saturation], dtype=np.int64),
+        "order": order_codes(structure),
+        "at": at,
+        "special": special,
+    }
 
 
 def _as_it_is(structure: Structure, inputs: dict[str, Any]) -> dict[str, Any]:
