@@ -76,15 +76,11 @@ def prepare(
         "rows_used": float(train.sum()),
         "log_weight": np.log(np.where(train, w, 1.0)).sum(),
         "money_train": np.where(train, money, 0.0),
-        "numerator": np.array(constants.numerator),
+        **_effect_inputs(spec, constants),
         "size": size,
         "center": constants.kpi_center,
-        "bend": np.array([-STEP if kind == "mroas" else 1.0 for kind in constants.kind]),
-        "direct": np.array([kind == "coefficient" for kind in constants.kind]),
         "lognormal": structure.lognormal,
         "other": np.array(structure.other),
-        "split_sd": spec.model.split_sd,
-        "split_basis": zero_sum_bases(np.ones((max(constants.kind.count("total"), 1), 1)))[0],
         "geo_basis": nested_bases(trained_spend, panel.groups),
         "geo_mirror": mirrors(trained_spend),
         "prior": prior_arrays(spec, structure),
@@ -98,6 +94,17 @@ def prepare(
     if structure.collapsed and not structure.plain:
         inputs |= correlated.products(design.z, inputs["local"], w)
     return structure, inputs, design
+
+
+def _effect_inputs(spec: Spec, constants: Constants) -> Inputs:
+    """What effects are counted in, and how those under one total share it."""
+    return {
+        "numerator": np.array(constants.numerator),
+        "bend": np.array([-STEP if kind == "mroas" else 1.0 for kind in constants.kind]),
+        "direct": np.array([kind == "coefficient" for kind in constants.kind]),
+        "split_sd": spec.model.split_sd,
+        "split_basis": zero_sum_bases(np.ones((max(constants.kind.count("total"), 1), 1)))[0],
+    }
 
 
 def _baseline_inputs(design: baseline.Design, w: Floats) -> Inputs:
