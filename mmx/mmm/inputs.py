@@ -88,9 +88,8 @@ def prepare(
     if spec.lift_tests:
         inputs |= lift_inputs(spec, panel, row_weights)
     if structure.varies:
-        inputs["effectiveness_basis"], inputs["effectiveness_frequency"] = effectiveness.basis(
-            constants, panel, row_weights > 0
-        )
+        found = effectiveness.basis(constants, panel, row_weights > 0)
+        inputs["effectiveness_basis"], inputs["effectiveness_frequency"] = found
     if structure.collapsed and not structure.plain:
         inputs |= correlated.products(design.z, inputs["local"], w)
     return structure, inputs, design
