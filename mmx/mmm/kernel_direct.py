@@ -153,4 +153,5 @@ def negative_binomial(taken, noise, a, expected, size, cotangent, by_noise):  # 
         lower, by_lower = log_gamma(precision[g])
         value -= weight * lower
         by_noise[g] = -2.0 * precision[g] / noise[g] * (by_noise[g] - weight * by_lower)
-    return value if lowest > 0.0 else -np.inf
+    # A probability above 1 is rounding: with noise so small, gamma functions' logarithms differ by less than a last digit.
+    return value if lowest > 0.0 and not value > 0.0 else -np.inf
