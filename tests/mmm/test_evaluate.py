@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from mmx.jax_setup import jax
-from mmx.mmm import density, evaluate, evaluate_jax
+from mmx.mmm import density, evaluate, evaluate_jax, kernel_codes
 from mmx.mmm.levels import evaluator
 from mmx.mmm.parameters import constrained, parameters_of, scales
 from mmx.response.registry import ADSTOCKS, SATURATIONS
 
-from .cases import Case, every, plain, rich
+from .cases import LIKELIHOODS, Case, every, lifted, other, plain, rich
 
 CASES = {"every-national": (every, 1), "every-geo": (every, 3), "plain-national": (plain, 1), "plain-geo": (plain, 3)}
-CASES |= {"rich-national": (rich, 1), "rich-geo": (rich, 3)}
+CASES |= {"rich-national": (rich, 1), "rich-geo": (rich, 3), "lifted-geo": (lifted, 3)}
 SAMPLES = 40
 
 
@@ -48,6 +48,13 @@ def test_every_family_has_compiled_code() -> None:
     assert set(evaluate.ADSTOCK_CODES) == set(ADSTOCKS)
     assert set(evaluate.SATURATION_CODES) == set(SATURATIONS)
     assert evaluator(every(1).structure) is evaluate
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_coefficients_of_another_likelihood_go_through_jax(likelihood: str) -> None:
+    assert kernel_codes.supports(other(likelihood, 3).structure)
+    assert not kernel_codes.has_coefficients(other(likelihood, 3).structure)
+    assert kernel_codes.has_coefficients(lifted(3).structure)
 
 
 def test_parameters_are_those_of_the_density(drawn: Any) -> None:

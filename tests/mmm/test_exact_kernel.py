@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -27,7 +28,7 @@ from mmx.response.registry import ADSTOCKS, SATURATIONS
 
 from ..finite import assert_gradient
 from ..panels import OPEN_GATE, shop_config, shop_panel
-from .cases import OWN, TOTAL, Case, every, make, plain
+from .cases import LIKELIHOODS, OWN, TOTAL, Case, every, make, plain
 from .test_exact import default
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +55,7 @@ def target_of(case: Case) -> Target:
     return build(case.structure, case.inputs, [str(m) for m in range(case.structure.media)])
 
 
-def assert_the_same(case: Case, points: np.ndarray) -> None:
+def assert_the_same(case: Case, points: Iterable[np.ndarray]) -> None:
     """Value and gradient to 1e-12, relative to the value and to the largest entry of the gradient."""
     compiled = target_of(case).compiled
     assert compiled is not None
@@ -82,6 +83,14 @@ def test_the_default_model_at_full_size(geos: int) -> None:
     assert compiled is not None
     call = compiled()
     assert_gradient(call(q)[1], lambda at: call(at)[0], q)
+
+
+@pytest.mark.parametrize("geos", [1, 5])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_every_likelihood_at_full_size(likelihood: str, geos: int) -> None:
+    case = default(geos, likelihood)
+    assert case.structure.times >= 104 and case.structure.media == 6
+    assert_the_same(case, [q for q in case.points(5, seed=42) if np.isfinite(case.density(q)[0])])
 
 
 PROGRAM = """
