@@ -1,0 +1,211 @@
+"""The simulation study of Jin et al. (2017) with mmx: the bias of media effects with 2 and with 60 years of data.
+
+Run ``python experiments/jin2017/run.py`` (hours; finished data sets are stored and skipped) or with ``--smoke``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import jin_figures
+import jin_mix
+import jin_model
+import jin_world
+import numpy as np
+import yaml
+
+import mmx
+
+HERE = Path(__file__).parent
+KINDS = {"matched": "priors matched", "weighted": "the paper's priors"}
+
+
+def data_set(settings: dict[str, Any], cell: dict[str, Any], number: int) -> Any:
+    """One simulated table: data sets of the same number differ between cells in length and media noise only."""
+    options = {"years": cell["years"], "media_noise": cell["media_noise"]}
+    return jin_world.simulate(settings["world"], seed=[settings["seed"], number], **options)
+
+
+def fitted(settings: dict[str, Any], table: Any, number: int) -> mmx.Fit:
+    """Fit one data set as a user would: the automatic second try included."""
+    world = settings["world"]
+    made = jin_model.settings_of(table, list(world["media"]), world["window"], settings["sampler"])
+    spec, panel = jin_model.read(table, made)
+    return mmx.fit(panel, spec, seed=number + 1)
+
+
+def one(settings: dict[str, Any], cell: dict[str, Any], number: int) -> dict[str, Any]:
+    """Estimates of one data set, in the paper's units."""
+    began = time.perf_counter()
+    fit = fitted(settings, data_set(settings, cell, number), number)
+    result = jin_model.result_of(fit.posterior)
+    even = np.full(len(result.weights), 1 / len(result.weights))
+    return {
+        "set": number,
+        "converged": fit.converged,
+        "reasons": list(fit.gate.reasons),
+        "retried": any("sampled once more" in d for d in fit.decisions),
+        "min_ess": round(fit.gate.min_ess, 1),
+        "max_rhat": round(fit.gate.max_rhat, 4),
+        "pareto_k": round(result.pareto_k, 3),
+        "weights_ess": round(result.ess, 1),
+        "matched": {"effect": jin_model.estimates(result.values["effect"], even)},
+        "weighted": {name: jin_model.estimates(values, result.weights) for name, values in result.values.items()},
+        "seconds": round(time.perf_counter() - began, 2),
+    }
+
+
+def digest(settings: dict[str, Any], cell: dict[str, Any]) -> str:
+    """What results depend on: a store of another simulation or model is not continued."""
+    first = data_set(settings, cell | {"years": 1}, 0)
+    made = jin_model.settings_of(first, list(settings["world"]["media"]), settings["world"]["window"], settings["sampler"])
+    spec = mmx.read_config(made).spec.model_dump(mode="json")
+    parts = [settings["seed"], settings["world"], cell["years"], cell["media_noise"], spec]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def stored(path: Path, header: dict[str, Any]) -> list[dict[str, Any]]:
+    """Finished data sets of one cell: JSON lines, the first of which says what they belong to."""
+    if not path.is_file():
+        return []
+    first, *lines = path.read_text(encoding="utf-8").splitlines()
+    if json.loads(first) != header:
+        raise SystemExit(f"{path} belongs to other settings or another version of the defaults: move it away to start anew")
+    return [json.loads(line) for line in lines]
+
+
+def run_cell(path: Path, settings: dict[str, Any], cell: dict[str, Any], sets: int) -> list[dict[str, Any]]:
+    """Run the missing data sets of a cell among its first ``sets``; all finished ones."""
+    header = {"digest": digest(settings, cell)}
+    lines = stored(path, header)
+    done = {line["set"] for line in lines}
+    for number in range(sets):
+        if number in done:
+            continue
+        line = one(settings, cell, number)
+        with path.open("a", encoding="utf-8") as file:
+            if not lines:
+                file.write(json.dumps(header) + "\n")
+            file.write(json.dumps(line) + "\n")
+        lines.append(line)
+        said = f"{line['seconds']} s, converged {line['converged']}, Pareto k {line['pareto_k']}"
+        print(f"{path.stem} {number}: {said}", flush=True)
+    return lines
+
+
+def bias_of(lines: list[dict[str, Any]], kind: str, name: str, truth: list[float]) -> dict[str, Any]:
+    """Mean relative error over data sets with its standard error, and coverage of the 90 % interval, one number per medium."""
+    found = {stat: np.array([line[kind][name][stat] for line in lines]) for stat in ("mean", "median", "q05", "q95")}
+    out: dict[str, Any] = {}
+    for stat in ("mean", "median"):
+        error = found[stat] / truth - 1
+        out[f"bias_{stat}"] = error.mean(axis=0)
+        out[f"bias_{stat}_se"] = (
+            error.std(axis=0, ddof=1) / np.sqrt(len(lines)) if len(lines) > 1 else np.full(len(truth), np.nan)
+        )
+    out["coverage"] = ((found["q05"] <= truth) & (truth <= found["q95"])).mean(axis=0)
+    return {key: [round(float(v), 4) for v in value] for key, value in out.items()}
+
+
+def summarise(lines: list[dict[str, Any]], settings: dict[str, Any], cell: dict[str, Any]) -> dict[str, Any]:
+    """One cell's figures as plain numbers; fits that failed the gate are counted and stay in."""
+    media = list(settings["world"]["media"].values())
+    truth = [jin_world.effect_at_one(m) for m in media]
+    return {
+        "sets": len(lines),
+        "through_the_gate": sum(line["converged"] for line in lines),
+        "sampled_twice": sum(line["retried"] for line in lines),
+        "pareto_k_above_0.7": sum(line["pareto_k"] > 0.7 for line in lines),
+        "weights_ess_median": float(np.median([line["weights_ess"] for line in lines])),
+        "seconds_median": float(np.median([line["seconds"] for line in lines])),
+        "paper": settings["paper"][cell["table"]],
+        "prior_alone": [round(jin_model.prior_effect() / t - 1, 4) for t in truth],
+        **{kind: bias_of(lines, kind, "effect", truth) for kind in KINDS},
+        "parameters": {name: bias_of(lines, "weighted", name, [m[name] for m in media]) for name in media[0]},
+    }
+
+
+def markdown(summaries: dict[str, dict[str, Any]], cells: dict[str, Any]) -> str:
+    """The summary as tables for the README: effects at full exposure, then the fits, then the parameters."""
+
+    def percent(values: list[float], errors: list[float] | None = None) -> str:
+        pairs = zip(values, errors or [None] * len(values), strict=True)
+        return " / ".join(f"{100 * v:.1f}" + (f" ± {100 * e:.1f}" if e is not None else "") for v, e in pairs)
+
+    lines = ["| data | estimate | relative bias, %, media 1 / 2 / 3 | coverage of 90 % intervals |", "|---|---|---|---|"]
+    for name, s in summaries.items():
+        label = cells[name]["label"]
+        lines.append(f"| {label} | paper | {percent(s['paper'])} | |")
+        for kind, words in KINDS.items():
+            covered = " / ".join(f"{c:.2f}" for c in s[kind]["coverage"])
+            for stat in ("mean", "median"):
+                bias = percent(s[kind][f"bias_{stat}"], s[kind][f"bias_{stat}_se"])
+                lines.append(f"| {label} | mmx, {words}, posterior {stat} | {bias} | {covered if stat == 'mean' else ''} |")
+    lines.append(f"| none | mean of the paper's priors | {percent(next(iter(summaries.values()))['prior_alone'])} | |")
+    lines += ["", "| data | data sets | through the gate | sampled twice | Pareto k > 0.7 | effective weights | seconds |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    keys = ("sets", "through_the_gate", "sampled_twice", "pareto_k_above_0.7", "weights_ess_median", "seconds_median")
+    lines += [f"| {cells[name]['label']} | {' | '.join(f'{s[k]:.4g}' for k in keys)} |" for name, s in summaries.items()]
+    lines += ["", f"| bias of the mean, %, and coverage | {' | '.join(cells[name]['label'] for name in summaries)} |"]
+    lines.append(f"|---|{'---|' * len(summaries)}")
+    for parameter in next(iter(summaries.values()))["parameters"]:
+        found = [s["parameters"][parameter] for s in summaries.values()]
+        texts = [f"{percent(f['bias_mean'])}; {' / '.join(f'{c:.2f}' for c in f['coverage'])}" for f in found]
+        lines.append(f"| {parameter} | {' | '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def draw_figures(settings: dict[str, Any], summaries: dict[str, Any], out: Path) -> None:
+    """Draw bias, curves and mix; the mix is computed once, from a fit of its own, and stored."""
+    labels = {name: cell["label"] for name, cell in settings["cells"].items()}
+    jin_figures.draw_bias(summaries, labels, out / "bias.png")
+    pairs = [(tuple(p["of"]), jin_mix.twin(tuple(p["of"]), p["half_saturation"])) for p in settings["pairs"]]
+    jin_figures.draw_pairs(pairs, out / "curves.png")
+    if not (out / "mix.json").is_file():
+        mix, cell = settings["mix"], settings["cells"]["two_years"]
+        posterior = fitted(settings, data_set(settings, cell, 0), 0).posterior
+        weighted = jin_model.resampled(posterior, jin_model.result_of(posterior).weights, mix["draws"])
+        shares = jin_mix.of_posterior(weighted, mix["budget"], mix["steps"])
+        true = jin_mix.of_truth(posterior, settings["world"], mix["budget"], mix["steps"])
+        found = {"little": jin_mix.patterns(shares, mix["little"]), "mean": shares.mean(axis=0).round(3).tolist()}
+        jin_figures.draw_mix(shares, true, out / "mix.png")
+        (out / "mix.json").write_text(json.dumps({**found, "true": true.tolist()}, indent=1) + "\n", encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the missing data sets, summarise, draw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="two short data sets: checks that the study runs")
+    parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of finished data sets")
+    parser.add_argument("--cells", nargs="+", metavar="NAME", help="only these cells")
+    parser.add_argument("--sets", type=int, metavar="N", help="only the first so many data sets of each cell; 0 runs nothing")
+    args = parser.parse_args(arguments)
+    settings = yaml.safe_load((HERE / "config.yaml").read_text(encoding="utf-8"))
+    if args.smoke:
+        settings |= settings["smoke"]
+    unknown = sorted(set(args.cells or []) - set(settings["cells"]))
+    if unknown:
+        raise SystemExit(f"there is no cell {', '.join(unknown)}; config.yaml has {', '.join(settings['cells'])}")
+    args.out.mkdir(parents=True, exist_ok=True)
+    summaries = {}
+    for name in args.cells or settings["cells"]:
+        cell = settings["cells"][name]
+        sets = cell["sets"] if args.sets is None else min(args.sets, cell["sets"])
+        lines = run_cell(args.out / f"{name}.jsonl", settings, cell, sets)
+        if lines:
+            summaries[name] = summarise(lines, settings, cell)
+    if not summaries:
+        raise SystemExit(f"there is no finished data set in {args.out}")
+    print(markdown(summaries, settings["cells"]))
+    if args.cells is None:
+        (args.out / "summary.json").write_text(json.dumps(summaries, indent=1) + "\n", encoding="utf-8")
+        draw_figures(settings, summaries, args.out)
+
+
+if __name__ == "__main__":
+    main()
