@@ -34,7 +34,7 @@ INTERCEPT_SD, PRICE_SD = 5.0, 1.0
 def lognormal_like(law: Any) -> tuple[float, float]:
     """Mean and standard deviation of the logarithm of the log-normal with the 10 % and 90 % quantiles of ``law``."""
     low, high = np.log(law.ppf([0.1, 0.9]))
-    return float(low + high) / 2, float(high - low) / (2 * stats.norm.ppf(0.9))
+    return float(low + high) / 2, float((high - low) / (2 * stats.norm.ppf(0.9)))
 
 
 def prior_effect() -> float:
