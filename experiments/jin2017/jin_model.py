@@ -147,7 +147,7 @@ def result_of(posterior: Posterior) -> Result:
         "noise": draws["noise"] * scale,
     }
     prior_noise = posterior.spec.model.baseline.noise * constants.kpi_sd * scale
-    log_weights, pareto_k = array_stats.psislw(log_ratio(values, prior_noise))
+    log_weights, pareto_k = array_stats.psislw(-log_ratio(values, prior_noise))  # It takes the log of the inverse.
     return Result(values, np.exp(log_weights - np.logaddexp.reduce(log_weights)), float(pareto_k))
 
 

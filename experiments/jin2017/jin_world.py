@@ -43,7 +43,7 @@ def effect_at_one(medium: dict[str, float]) -> float:
     return medium["beta"] / (1 + medium["half_saturation"] ** medium["slope"])
 
 
-def simulate(world: dict[str, Any], *, years: int, media_noise: float, seed: list[int]) -> pd.DataFrame:
+def simulate(world: dict[str, Any], *, years: int, media_noise: float, history: bool, seed: list[int]) -> pd.DataFrame:
     """Simulate one data set.
 
     Parameters
@@ -54,13 +54,15 @@ def simulate(world: dict[str, Any], *, years: int, media_noise: float, seed: lis
         Of 52 weeks with sales.
     media_noise : float
         Standard deviation of the white noise on media, whose yearly sine has amplitude 1.
+    history : bool
+        Whether there are media before the first week with sales.
     seed : list of int
 
     Returns
     -------
     DataFrame
-        ``week, sales, price`` and one column per medium, between 0 and 1. The first ``window - 1`` rows are media history and
-        have no sales, so that every week with sales has all its lags.
+        ``week, sales, price`` and one column per medium, between 0 and 1. The first ``window - 1`` rows are media history,
+        zero without one, and have no sales.
     """
     rng = np.random.default_rng(seed)
     before = world["window"] - 1
@@ -71,7 +73,8 @@ def simulate(world: dict[str, Any], *, years: int, media_noise: float, seed: lis
     sales = np.full(rows, float(world["intercept"]))
     for name, medium in world["media"].items():
         raw = season + media_noise * rng.standard_normal(rows)
-        columns[name] = (raw - raw.min()) / (raw.max() - raw.min())
+        seen = raw if history else raw[before:]
+        columns[name] = np.where(history | (t >= 0), (raw - seen.min()) / (seen.max() - seen.min()), 0.0)
         curve = curve_of(medium, world["window"])
         sales += medium["beta"] * curve.saturate(adstocked(columns[name], curve))
     columns["price"] = _price(rows, world["price_ar"], world["price_sd"], rng)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -26,23 +27,28 @@ KINDS = {"matched": "priors matched", "weighted": "the paper's priors"}
 
 
 def data_set(settings: dict[str, Any], cell: dict[str, Any], number: int) -> Any:
-    """One simulated table: data sets of the same number differ between cells in length and media noise only."""
-    options = {"years": cell["years"], "media_noise": cell["media_noise"]}
+    """One simulated table: cells of the same length differ in media only, from the same noise."""
+    options = {name: cell[name] for name in ("years", "media_noise", "history")}
     return jin_world.simulate(settings["world"], seed=[settings["seed"], number], **options)
 
 
-def fitted(settings: dict[str, Any], table: Any, number: int) -> mmx.Fit:
+def configuration(settings: dict[str, Any], cell: dict[str, Any], table: Any) -> dict[str, Any]:
+    """Configuration of mmx for one data set of a cell."""
+    world, sampler = settings["world"], settings["sampler"] | cell.get("sampler", {})
+    return jin_model.settings_of(table, list(world["media"]), world["window"], sampler)
+
+
+def fitted(settings: dict[str, Any], cell: dict[str, Any], number: int) -> mmx.Fit:
     """Fit one data set as a user would: the automatic second try included."""
-    world = settings["world"]
-    made = jin_model.settings_of(table, list(world["media"]), world["window"], settings["sampler"])
-    spec, panel = jin_model.read(table, made)
+    table = data_set(settings, cell, number)
+    spec, panel = jin_model.read(table, configuration(settings, cell, table))
     return mmx.fit(panel, spec, seed=number + 1)
 
 
 def one(settings: dict[str, Any], cell: dict[str, Any], number: int) -> dict[str, Any]:
     """Estimates of one data set, in the paper's units."""
     began = time.perf_counter()
-    fit = fitted(settings, data_set(settings, cell, number), number)
+    fit = fitted(settings, cell, number)
     result = jin_model.result_of(fit.posterior)
     even = np.full(len(result.weights), 1 / len(result.weights))
     return {
@@ -61,41 +67,39 @@ def one(settings: dict[str, Any], cell: dict[str, Any], number: int) -> dict[str
 
 
 def digest(settings: dict[str, Any], cell: dict[str, Any]) -> str:
-    """What results depend on: a store of another simulation or model is not continued."""
+    """What results depend on, as far as the study says it: a store of another simulation or other priors is not continued."""
     first = data_set(settings, cell | {"years": 1}, 0)
-    made = jin_model.settings_of(first, list(settings["world"]["media"]), settings["world"]["window"], settings["sampler"])
-    spec = mmx.read_config(made).spec.model_dump(mode="json")
-    parts = [settings["seed"], settings["world"], cell["years"], cell["media_noise"], spec]
+    made = configuration(settings, cell, first)
+    parts = [settings["seed"], settings["world"], cell["years"], cell["media_noise"], cell["history"], made]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def stored(path: Path, header: dict[str, Any]) -> list[dict[str, Any]]:
-    """Finished data sets of one cell: JSON lines, the first of which says what they belong to."""
+    """Finished data sets of one cell: a file of JSON lines, the first of which says what they belong to."""
     if not path.is_file():
-        return []
+        path.write_text(json.dumps(header) + "\n", encoding="utf-8")
     first, *lines = path.read_text(encoding="utf-8").splitlines()
     if json.loads(first) != header:
-        raise SystemExit(f"{path} belongs to other settings or another version of the defaults: move it away to start anew")
+        raise SystemExit(f"{path} belongs to other settings or other priors: move it away to start anew")
     return [json.loads(line) for line in lines]
 
 
-def run_cell(path: Path, settings: dict[str, Any], cell: dict[str, Any], sets: int) -> list[dict[str, Any]]:
-    """Run the missing data sets of a cell among its first ``sets``; all finished ones."""
-    header = {"digest": digest(settings, cell)}
-    lines = stored(path, header)
-    done = {line["set"] for line in lines}
-    for number in range(sets):
-        if number in done:
-            continue
-        line = one(settings, cell, number)
-        with path.open("a", encoding="utf-8") as file:
-            if not lines:
-                file.write(json.dumps(header) + "\n")
-            file.write(json.dumps(line) + "\n")
-        lines.append(line)
-        said = f"{line['seconds']} s, converged {line['converged']}, Pareto k {line['pareto_k']}"
-        print(f"{path.stem} {number}: {said}", flush=True)
-    return lines
+def run_missing(settings: dict[str, Any], names: list[str], sets: int, out: Path) -> dict[str, list[dict[str, Any]]]:
+    """Run the missing data sets, at most the first ``sets`` of each cell, all cells advancing together; all finished ones."""
+    cells = {name: settings["cells"][name] for name in names}
+    lines = {name: stored(out / f"{name}.jsonl", {"digest": digest(settings, cell)}) for name, cell in cells.items()}
+    done = {name: {line["set"] for line in found} for name, found in lines.items()}
+    for number in range(min(sets, max(cell["sets"] for cell in cells.values()))):
+        for name, cell in cells.items():
+            if number in done[name] or number >= cell["sets"]:
+                continue
+            line = one(settings, cell, number)
+            with (out / f"{name}.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            lines[name].append(line)
+            said = f"{line['seconds']} s, converged {line['converged']}, Pareto k {line['pareto_k']}"
+            print(f"{name} {number}: {said}", flush=True)
+    return {name: found for name, found in lines.items() if found}
 
 
 def bias_of(lines: list[dict[str, Any]], kind: str, name: str, truth: list[float]) -> dict[str, Any]:
@@ -168,7 +172,7 @@ def draw_figures(settings: dict[str, Any], summaries: dict[str, Any], out: Path)
     jin_figures.draw_pairs(pairs, out / "curves.png")
     if not (out / "mix.json").is_file():
         mix, cell = settings["mix"], settings["cells"]["two_years"]
-        posterior = fitted(settings, data_set(settings, cell, 0), 0).posterior
+        posterior = fitted(settings, cell, 0).posterior
         weighted = jin_model.resampled(posterior, jin_model.result_of(posterior).weights, mix["draws"])
         shares = jin_mix.of_posterior(weighted, mix["budget"], mix["steps"])
         true = jin_mix.of_truth(posterior, settings["world"], mix["budget"], mix["steps"])
@@ -192,13 +196,9 @@ def main(arguments: list[str] | None = None) -> None:
     if unknown:
         raise SystemExit(f"there is no cell {', '.join(unknown)}; config.yaml has {', '.join(settings['cells'])}")
     args.out.mkdir(parents=True, exist_ok=True)
-    summaries = {}
-    for name in args.cells or settings["cells"]:
-        cell = settings["cells"][name]
-        sets = cell["sets"] if args.sets is None else min(args.sets, cell["sets"])
-        lines = run_cell(args.out / f"{name}.jsonl", settings, cell, sets)
-        if lines:
-            summaries[name] = summarise(lines, settings, cell)
+    sets = sys.maxsize if args.sets is None else args.sets
+    finished = run_missing(settings, args.cells or list(settings["cells"]), sets, args.out)
+    summaries = {name: summarise(lines, settings, settings["cells"][name]) for name, lines in finished.items()}
     if not summaries:
         raise SystemExit(f"there is no finished data set in {args.out}")
     print(markdown(summaries, settings["cells"]))

@@ -34,12 +34,11 @@ def study():
 def read(study):
     """Specification and panel of the first data set."""
     table = study.data_set(SETTINGS, CELL, 0)
-    made = study.jin_model.settings_of(table, list(WORLD["media"]), WORLD["window"], SETTINGS["smoke"]["sampler"])
-    return study.jin_model.read(table, made)
+    return study.jin_model.read(table, study.configuration(SETTINGS, CELL, table))
 
 
 def test_sales_are_the_sum_that_the_paper_states(study):
-    quiet = study.jin_world.simulate(WORLD | {"noise": 0.0}, years=2, media_noise=1.0, seed=[1, 2])
+    quiet = study.jin_world.simulate(WORLD | {"noise": 0.0}, years=2, media_noise=1.0, history=True, seed=[1, 2])
     assert len(quiet) == 104 + 12 and quiet["sales"].isna().sum() == 12
     assert quiet[list(WORLD["media"])].min().eq(0).all() and quiet[list(WORLD["media"])].max().eq(1).all()
     for t in (12, 50, 115):
@@ -49,8 +48,10 @@ def test_sales_are_the_sum_that_the_paper_states(study):
             exposure = sum(w * quiet[name][t - lag] for lag, w in enumerate(weights)) / sum(weights)
             expected += m["beta"] / (1 + (exposure / m["half_saturation"]) ** -m["slope"])
         assert quiet["sales"][t] == pytest.approx(expected, rel=1e-12)
-    noisy = study.jin_world.simulate(WORLD, years=60, media_noise=1.0, seed=[1, 2])
-    same = study.jin_world.simulate(WORLD | {"noise": 0.0}, years=60, media_noise=1.0, seed=[1, 2])
+    cold = study.jin_world.simulate(WORLD, years=2, media_noise=1.0, history=False, seed=[1, 2])
+    assert cold[list(WORLD["media"])][:12].eq(0).all(axis=None) and cold["media_1"][12:].min() == 0
+    noisy = study.jin_world.simulate(WORLD, years=60, media_noise=1.0, history=True, seed=[1, 2])
+    same = study.jin_world.simulate(WORLD | {"noise": 0.0}, years=60, media_noise=1.0, history=True, seed=[1, 2])
     assert (noisy["sales"] - same["sales"]).std() == pytest.approx(0.05, rel=0.05)
     assert noisy["price"].std() == pytest.approx(0.2, rel=0.1) and noisy["price"].autocorr() == pytest.approx(0.7, abs=0.05)
 
@@ -106,7 +107,7 @@ def test_weights_count_draws(study):
 @pytest.fixture(scope="module")
 def fit(study):
     """A short fit of the first data set."""
-    return study.fitted(SETTINGS | SETTINGS["smoke"], study.data_set(SETTINGS, CELL, 0), 0)
+    return study.fitted(SETTINGS | SETTINGS["smoke"], CELL, 0)
 
 
 def test_draws_in_the_papers_units_give_the_same_sales(study, fit):
