@@ -15,26 +15,38 @@ from mmx.report import canvas
 Floats = npt.NDArray[np.float64]
 
 
+POINTS = (  # Which estimates are shown, and how.
+    (-0.2, "matched", "mean", canvas.GREY),
+    (-0.05, "weighted", "mean", canvas.BLUE),
+    (0.1, "weighted", "median", canvas.PALETTE[4]),
+)
+ACROSS = 3
+
+
 def draw_bias(summaries: Mapping[str, dict[str, Any]], labels: Mapping[str, str], path: Path) -> None:
     """Write one panel per cell: relative bias of each medium's effect, two standard errors, and the paper's."""
     with canvas.style():
-        figure = canvas.new_figure(1.5 + 2.6 * len(summaries), 3.4)
-        panels = np.atleast_1d(figure.subplots(1, len(summaries), sharey=True))
-        for panel, (name, summary) in zip(panels, summaries.items(), strict=True):
+        down = -(-len(summaries) // ACROSS)
+        figure = canvas.new_figure(9.5, 1.0 + 2.6 * down)
+        panels = figure.subplots(down, ACROSS, sharey=True, squeeze=False).ravel()
+        for panel in panels[len(summaries) :]:
+            panel.set_visible(False)
+        for panel, (name, summary) in zip(panels, summaries.items(), strict=False):
             at = np.arange(len(summary["paper"]))
-            for shift, kind, colour in ((-0.15, "matched", canvas.GREY), (0.0, "weighted", canvas.BLUE)):
-                found = summary[kind]["bias_median"], summary[kind]["bias_median_se"]
-                percent = [100 * np.array(v) for v in found]
+            for shift, kind, stat, colour in POINTS:
+                found = [summary[kind][f"bias_{stat}{what}"] for what in ("", "_se")]
+                percent, error = 100 * np.array(found, dtype=float)
                 panel.errorbar(
-                    at + shift, percent[0], 2 * percent[1], fmt="o", color=colour, label=f"mmx, {kind}", markersize=5
+                    at + shift, percent, 2 * error, fmt="o", color=colour, label=f"mmx, {kind}, {stat}", markersize=5
                 )
-            panel.plot(at + 0.15, 100 * np.array(summary["paper"]), "D", color=canvas.ORANGE, label="paper", markersize=5)
+            panel.plot(at + 0.25, 100 * np.array(summary["paper"]), "D", color=canvas.ORANGE, label="paper", markersize=5)
             panel.axhline(0, color=canvas.INK, linewidth=0.6)
             panel.set_xticks(at, [f"medium {m + 1}" for m in at])
-            panel.set_title(f"{labels[name]}, {summary['sets']} sets")
-        panels[0].set_ylabel("relative bias, %")
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        canvas.heading(figure, "Effect of full exposure: relative bias")
+            panel.set_title(f"{labels[name]}; data sets: {summary['sets']}")
+        for panel in panels[::ACROSS]:
+            panel.set_ylabel("relative bias, %")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        canvas.heading(figure, "Effect of full exposure: relative bias, with two standard errors")
         canvas.save(figure, path)
 
 

@@ -18,6 +18,7 @@ import jin_mix
 import jin_model
 import jin_world
 import numpy as np
+import numpy.typing as npt
 import yaml
 
 import mmx
@@ -102,24 +103,23 @@ def run_missing(settings: dict[str, Any], names: list[str], sets: int, out: Path
     return {name: found for name, found in lines.items() if found}
 
 
-def bias_of(lines: list[dict[str, Any]], kind: str, name: str, truth: list[float]) -> dict[str, Any]:
+def bias_of(lines: list[dict[str, Any]], kind: str, name: str, truth: npt.NDArray[np.float64]) -> dict[str, Any]:
     """Mean relative error over data sets with its standard error, and coverage of the 90 % interval, one number per medium."""
     found = {stat: np.array([line[kind][name][stat] for line in lines]) for stat in ("mean", "median", "q05", "q95")}
-    out: dict[str, Any] = {}
+    out: dict[str, Any] = {"coverage": ((found["q05"] <= truth) & (truth <= found["q95"])).mean(axis=0)}
     for stat in ("mean", "median"):
         error = found[stat] / truth - 1
         out[f"bias_{stat}"] = error.mean(axis=0)
-        out[f"bias_{stat}_se"] = (
-            error.std(axis=0, ddof=1) / np.sqrt(len(lines)) if len(lines) > 1 else np.full(len(truth), np.nan)
-        )
-    out["coverage"] = ((found["q05"] <= truth) & (truth <= found["q95"])).mean(axis=0)
-    return {key: [round(float(v), 4) for v in value] for key, value in out.items()}
+        if len(lines) > 1:
+            out[f"bias_{stat}_se"] = error.std(axis=0, ddof=1) / np.sqrt(len(lines))
+    single = {f"bias_{stat}_se": [None] * len(truth) for stat in ("mean", "median")}  # One data set has no standard error.
+    return single | {key: [round(float(v), 4) for v in value] for key, value in out.items()}
 
 
 def summarise(lines: list[dict[str, Any]], settings: dict[str, Any], cell: dict[str, Any]) -> dict[str, Any]:
     """One cell's figures as plain numbers; fits that failed the gate are counted and stay in."""
     media = list(settings["world"]["media"].values())
-    truth = [jin_world.effect_at_one(m) for m in media]
+    truth = np.array([jin_world.effect_at_one(m) for m in media])
     return {
         "sets": len(lines),
         "through_the_gate": sum(line["converged"] for line in lines),
@@ -128,16 +128,16 @@ def summarise(lines: list[dict[str, Any]], settings: dict[str, Any], cell: dict[
         "weights_ess_median": float(np.median([line["weights_ess"] for line in lines])),
         "seconds_median": float(np.median([line["seconds"] for line in lines])),
         "paper": settings["paper"][cell["table"]],
-        "prior_alone": [round(jin_model.prior_effect() / t - 1, 4) for t in truth],
+        "prior_alone": [round(float(jin_model.prior_effect() / t - 1), 4) for t in truth],
         **{kind: bias_of(lines, kind, "effect", truth) for kind in KINDS},
-        "parameters": {name: bias_of(lines, "weighted", name, [m[name] for m in media]) for name in media[0]},
+        "parameters": {name: bias_of(lines, "weighted", name, np.array([m[name] for m in media])) for name in media[0]},
     }
 
 
 def markdown(summaries: dict[str, dict[str, Any]], cells: dict[str, Any]) -> str:
     """The summary as tables for the README: effects at full exposure, then the fits, then the parameters."""
 
-    def percent(values: list[float], errors: list[float] | None = None) -> str:
+    def percent(values: list[float], errors: list[float | None] | None = None) -> str:
         pairs = zip(values, errors or [None] * len(values), strict=True)
         return " / ".join(f"{100 * v:.1f}" + (f" ± {100 * e:.1f}" if e is not None else "") for v, e in pairs)
 

@@ -154,10 +154,11 @@ def test_bias_and_coverage_are_those_of_a_hand_computation(study):
     lines = [
         {"weighted": {"effect": {"mean": [a], "median": [a], "q05": [a - 0.1], "q95": [a + 0.1]}}} for a in (0.9, 1.3, 0.8, 1.4)
     ]
-    found = study.bias_of(lines, "weighted", "effect", [1.0])
+    found = study.bias_of(lines, "weighted", "effect", np.ones(1))
     assert found["bias_mean"] == [0.1] and found["coverage"] == [0.25]
     assert found["bias_mean_se"][0] == pytest.approx(np.std([0.9, 1.3, 0.8, 1.4], ddof=1) / 2, abs=1e-4)
     assert study.jin_world.effect_at_one(WORLD["media"]["media_2"]) == pytest.approx(0.6 / 1.04)
+    assert study.bias_of(lines[:1], "weighted", "effect", np.ones(1))["bias_mean_se"] == [None]
     rng = np.random.default_rng(4)
     k, s, beta = rng.beta(2, 2, 10**6), rng.gamma(3, size=10**6), np.abs(rng.standard_normal(10**6))
     assert study.jin_model.prior_effect() == pytest.approx((beta / (1 + k**s)).mean(), abs=0.003)
