@@ -139,7 +139,7 @@ def negative_binomial(taken, noise, a, expected, size, cotangent, by_noise):  # 
         y, r, mu = a.y[i], size[i], expected[i]
         upper, by_upper = log_gamma(y + r)
         over, whole = log1p(mu / r), mu + r
-        value += a.w[i] * (upper - (y + r) * over + y * log(mu / r))
+        value += a.w[i] * (upper - r * over - y * log1p(r / mu))
         cotangent[i] = a.w[i] * r * (y - mu) / whole
         size[i] = a.w[i] * (by_upper - over + (mu - y) / whole)
     if not f.multiplicative:
