@@ -120,7 +120,8 @@ def test_no_exposure_brings_nothing_and_endless_exposure_everything(drawn: Any) 
     bounded = np.array([SATURATIONS[family].bounded for family in structure.saturation])
     ends = [m for m in np.flatnonzero(bounded) if structure.order[m] == "adstock"]
     np.testing.assert_allclose(endless[..., ends], structure.geos, rtol=1e-6)
-    assert (endless[..., ~bounded] > 3 * structure.geos).all()
+    # By the last period every lag has seen the exposure: where it saturates first, the first lags may weigh little.
+    assert (endless[:, -1, ~bounded] > 3 * structure.geos).all()
 
 
 def test_a_draw_does_not_depend_on_its_company(drawn: Any) -> None:

@@ -173,7 +173,7 @@ def test_a_model_without_a_kernel_is_fitted_through_jax(monkeypatch: pytest.Monk
 
 def test_a_kernel_that_is_there_is_used() -> None:
     """A density in JAX that would fail shows which of the two the sampler calls."""
-    case = alone("geometric", "hill", 1)
+    case = alone("geometric", "hill", True, 1)
     target = target_of(case)
 
     def refuse(q: object, inputs: object) -> object:
