@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import linalg, optimize, stats
 from scipy.special import expit, gamma
 
 from mmx.data.panel import Panel
@@ -185,28 +185,54 @@ class Oracle:
         design = build(self.spec, self.panel)
         if "control" in values:
             total += design.signed @ values["control"]
-        if "baseline" in values:
-            total += design.z @ (self.baseline_sd(values) * values["baseline"])
-        if "local" in values:
-            for (column, sd), own in zip(self.own(), values["local"].reshape(-1, self.structure.geos), strict=True):
-                total[self.train] += sd * np.outer(column, own)
         return total
+
+    def sampled_baseline(self, values: dict[str, np.ndarray], media: np.ndarray) -> tuple[np.ndarray, float]:
+        """Baseline of the training rows, (time, geo), and the log density of its coefficients over that of their coordinates.
+
+        The coordinates are standard normals behind the posterior of a normal model with the same coefficients, all dense.
+        """
+        spec, constants, geos = self.spec, self.spec.constants, self.structure.geos
+        z, weights = build(spec, self.panel).z[self.train], np.repeat(self.weights[self.train], geos)
+        own = [np.kron(column[:, None], np.eye(geos)) for column, _ in self.own()]
+        columns = np.concatenate([*own, z.reshape(-1, z.shape[2])], axis=1)
+        sd = np.concatenate([*(np.full(geos, scale) for _, scale in self.own()), self.baseline_sd(values)])
+        kpi, size = self.panel.array("kpi").T[self.train], np.array(constants.geo_scale) * constants.kpi_scale
+        center, variance = constants.kpi_mean * (1 - spec.model.baseline.media_share), np.mean(values["noise"] ** 2)
+        if spec.model.link == "log":
+            target = np.log((kpi + 0.5) / size) - constants.kpi_mean - np.log(1 - spec.model.baseline.media_share)
+        else:
+            target = kpi / size - center
+        if spec.model.likelihood == "negative_binomial":
+            variance += 1 / np.average(kpi.mean(axis=1), weights=self.weights[self.train])
+        precision = (columns.T * weights) @ columns / variance + np.diag(sd**-2)
+        factor = np.linalg.cholesky(precision)
+        free = np.concatenate([values.get("local", np.zeros(0)), values["baseline"]])
+        pulled = columns.T @ (weights * (target - media).ravel()) / variance
+        found = linalg.solve_triangular(factor.T, linalg.solve_triangular(factor, pulled, lower=True) + free)
+        log_ratio = stats.norm(0, sd).logpdf(found).sum() - stats.norm.logpdf(free).sum() - np.log(np.diag(factor)).sum()
+        return (columns @ found).reshape(media.shape), float(log_ratio)
 
     def log_likelihood(self, values: dict[str, np.ndarray]) -> float:
         """Dense multivariate normal of all training cells, or cell by cell where the baseline is sampled."""
         constants, share = self.spec.constants, 1 - self.spec.model.baseline.media_share
         level, kpi = self.level(values)[self.train], self.panel.array("kpi").T[self.train]
         size, noise, weights = np.array(constants.geo_scale) * constants.kpi_scale, values["noise"], self.weights[self.train]
+        log_ratio = 0.0
+        if "baseline" in values:
+            baseline, log_ratio = self.sampled_baseline(values, level)
+            level = level + baseline
         if self.spec.model.likelihood == "negative_binomial":
             log_link, count = self.spec.model.link == "log", 1 / noise**2
             mean = size * (np.exp(level + constants.kpi_mean) * share if log_link else level + constants.kpi_mean * share)
-            return float(stats.nbinom(count, count / (count + mean)).logpmf(kpi).sum()) if (mean > 0).all() else -np.inf
+            counts = stats.nbinom(count, count / (count + mean)).logpmf(kpi).sum() if (mean > 0).all() else -np.inf
+            return float(counts) + log_ratio
         if self.spec.model.likelihood == "lognormal":
             y = np.log(kpi / size) - constants.kpi_mean - np.log(share)
         else:
             y = kpi / size - constants.kpi_mean * share
         if self.spec.model.likelihood == "student_t":
-            return float(stats.t(values["degrees"][0], level, noise / np.sqrt(weights)[:, None]).logpdf(y).sum())
+            return float(stats.t(values["degrees"][0], level, noise / np.sqrt(weights)[:, None]).logpdf(y).sum()) + log_ratio
         rho = values["autocorrelation"][0] if "autocorrelation" in values else 0.0
         z = build(self.spec, self.panel).z[self.train]
         return log_marginal(y - level, z, self.baseline_sd(values), self.own(), noise, weights, rho)

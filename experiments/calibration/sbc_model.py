@@ -81,12 +81,10 @@ def from_prior(model: Model, count: int, rng: np.random.Generator) -> tuple[Post
     structure, inputs, design = model.structure, model.inputs, model.design
     solved = _solver(structure)(unsigned(structure, prior_vectors(structure, inputs, count, rng)), inputs)
     params, media, beta, sd = jax.tree.map(np.asarray, solved)
-    free = params["baseline"] if "baseline" in params else rng.standard_normal(sd.shape)
-    gamma = sd * free
+    gamma = sd * rng.standard_normal(sd.shape)
     geo = np.zeros((count, *inputs["local_w"].shape))
     if structure.geos > 1:
-        own = params["local"].reshape(geo.shape) if "local" in params else rng.standard_normal(geo.shape)
-        geo = inputs["local_sd"][:, None] * own
+        geo = inputs["local_sd"][:, None] * rng.standard_normal(geo.shape)
     expected = media + np.einsum("tgp,sp->stg", design.z, gamma) + np.einsum("ktg,skg->stg", inputs["local"], geo)
     geo[:, 0] -= (geo * inputs["local_middle"]).sum(axis=1)
     panel, weights = model.panel, model.panel.window.astype(float)

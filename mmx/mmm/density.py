@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mmx.jax_setup import jax, jnp
-from mmx.mmm import collapse, correlated, likelihoods
+from mmx.mmm import collapse, correlated, likelihoods, reference
 from mmx.mmm.structure import Block, Structure
 from mmx.response.registry import ADSTOCKS, SATURATIONS
 
@@ -275,9 +275,13 @@ def log_likelihood(structure: Structure, params: Params, inputs: Inputs) -> jax.
 
 
 def _of_kpi(structure: Structure, params: Params, effect: jax.Array, inputs: Inputs) -> jax.Array:
+    sd = baseline_sd(structure, params, inputs)
     if not structure.collapsed:
-        return likelihoods.log_density(structure, params, effect + baseline_effect(structure, params, inputs), inputs)
-    residual, sd = inputs["y"] - effect, baseline_sd(structure, params, inputs)
+        found = reference.coefficients(structure, params, effect, sd, inputs)
+        level = effect + baseline_effect(structure, found[0], found[1], inputs)
+        own = likelihoods.log_density(structure, params, level, inputs)
+        return own + reference.log_jacobian(structure, params, found, sd, inputs)
+    residual = inputs["y"] - effect
     if not structure.plain:
         return correlated.log_marginal(residual, sd, params["noise"], autocorrelation(structure, params), inputs)
     return collapse.log_marginal(residual, sd, params["noise"][0], inputs)
@@ -288,13 +292,10 @@ def autocorrelation(structure: Structure, params: Params) -> jax.Array:
     return params["autocorrelation"][0] if structure.autocorrelated else jnp.zeros(())
 
 
-def baseline_effect(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
-    """Baseline of sampled coefficients, standard normals behind them, on the scaled KPI, (time, geo)."""
-    shared = collapse.predict(baseline_sd(structure, params, inputs) * params["baseline"], inputs)
-    if structure.geos == 1:
-        return shared
-    own = inputs["local_sd"][:, None] * params["local"].reshape(structure.own_columns, structure.geos)
-    return shared + jnp.einsum("ktg,kg->tg", inputs["local"], own)
+def baseline_effect(structure: Structure, shared: jax.Array, own: jax.Array, inputs: Inputs) -> jax.Array:
+    """Baseline of coefficients (column,) and the geos' own (local column, geo), on the scaled KPI, (time, geo)."""
+    baseline = collapse.predict(shared, inputs)
+    return baseline if structure.geos == 1 else baseline + jnp.einsum("ktg,kg->tg", inputs["local"], own)
 
 
 def log_density(structure: Structure, q: jax.Array, inputs: Inputs) -> jax.Array:

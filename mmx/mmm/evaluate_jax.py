@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mmx.data.panel import Floats
 from mmx.jax_setup import jax, jnp
-from mmx.mmm import collapse, correlated, density
+from mmx.mmm import collapse, correlated, density, reference
 from mmx.mmm.structure import Structure
 
 BLOCK = 250  # Draws per compiled call of the coefficients.
@@ -73,23 +73,18 @@ def totals(
 
 @cache
 def _coefficients(structure: Structure) -> Callable[..., Any]:
-    def own(params: dict[str, jax.Array], inputs: dict[str, Any]) -> jax.Array:
-        if structure.geos == 1:
-            return jnp.zeros((structure.own_columns, 1))
-        scaled: jax.Array = inputs["local_sd"][:, None] * params["local"].reshape(structure.own_columns, structure.geos)
-        return scaled
-
     def one(params: dict[str, jax.Array], drawn: dict[str, jax.Array], inputs: dict[str, Any]) -> tuple[jax.Array, ...]:
         _, beta = density.media_effect(structure, params, inputs)
-        residual = inputs["y"] - density.sampled_effect(structure, params, inputs)
+        effect, sd = density.sampled_effect(structure, params, inputs), density.baseline_sd(structure, params, inputs)
         if not structure.collapsed:
-            return beta, density.baseline_sd(structure, params, inputs) * params["baseline"], own(params, inputs)
+            return beta, *reference.coefficients(structure, params, effect, sd, inputs)[:2]
+        residual = inputs["y"] - effect
         if not structure.plain:
-            sd, rho = density.baseline_sd(structure, params, inputs), density.autocorrelation(structure, params)
+            rho = density.autocorrelation(structure, params)
             equations = correlated.normal_equations(residual, sd, params["noise"], rho, inputs)
             return beta, *correlated.draw_back(equations, drawn["shared_noise"], drawn["geo_noise"])
         noise = params["noise"][0]
-        normal = collapse.normal_equations(residual, density.baseline_sd(structure, params, inputs), noise, inputs)
+        normal = collapse.normal_equations(residual, sd, noise, inputs)
         gamma, geo = collapse.draw_back(normal, noise, inputs, drawn["shared_noise"], drawn["geo_noise"])
         return beta, gamma, geo
 

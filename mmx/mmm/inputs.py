@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.data.panel import Floats, Panel
-from mmx.mmm import correlated, effectiveness, lift
+from mmx.mmm import correlated, effectiveness, lift, reference
 from mmx.mmm import design as baseline
 from mmx.mmm.resolve import media_exposure
 from mmx.mmm.structure import Structure, structure_of
@@ -90,7 +90,11 @@ def prepare(
     if structure.varies:
         found = effectiveness.basis(constants, panel, row_weights > 0)
         inputs["effectiveness_basis"], inputs["effectiveness_frequency"] = found
-    if structure.collapsed and not structure.plain:
+    if not structure.collapsed:
+        inputs["reference"], inputs["reference_variance"] = reference.of_kpi(
+            structure, inputs["y"], size, constants.kpi_center, w
+        )
+    elif not structure.plain:
         inputs |= correlated.products(design.z, inputs["local"], w)
     return structure, inputs, design
 

@@ -147,7 +147,7 @@ def collapsed(residual, geos, sd, noise, a, cotangent):  # type: ignore[no-untyp
         row[i] += by_prior[i]
     rhs = project(cotangent, geos, a.z_cell, a.z_time)
     geo_precision, geo_rhs = np.ones(a.own_w.size), np.zeros(a.own_w.size)
-    square, log_det = _geos_out(cotangent, precision, a, geo_precision, geo_rhs, matrix, rhs, square)
+    square, log_det = geos_out(cotangent, precision, a, geo_precision, geo_rhs, matrix, rhs, square)
     factorise(matrix, both, wide)
     inverse = both[:, wide:]
     mean, variance = np.zeros(wide), np.zeros(wide)
@@ -194,7 +194,7 @@ def project_own(weighted, geos, local, out):  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
-def _geos_out(weighted, precision, a, geo_precision, geo_rhs, matrix, rhs, square):  # type: ignore[no-untyped-def]
+def geos_out(weighted, precision, a, geo_precision, geo_rhs, matrix, rhs, square):  # type: ignore[no-untyped-def]
     """Eliminate the geos' own coefficients from the normal equations; return the square and the log determinant so far."""
     geos, n = geo_rhs.size // (1 + a.local.shape[0]), rhs.size
     project_own(weighted, geos, a.local, geo_rhs)

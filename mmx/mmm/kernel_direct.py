@@ -5,38 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mmx.mmm.kernel_baseline import less_baseline, project, project_own
 from mmx.mmm.kernel_math import exp, log
 from mmx.mmm.kernel_options import CALLED, OPTIONS
 from mmx.mmm.kernel_special import log1p, log_gamma, log_rising
-
-
-@njit(**OPTIONS)
-def take_baseline(value, prior_sd, geos, a, residual, out):  # type: ignore[no-untyped-def]
-    """Fill the residual (cell,) less the sampled baseline."""
-    first, own_first = a.features.baseline, a.features.own
-    mean, own = np.empty(prior_sd.size), np.zeros(a.own_sd.size)
-    for j in range(prior_sd.size):
-        mean[j] = prior_sd[j] * value[first + j]
-    if geos > 1:
-        for j in range(own.size):
-            own[j] = a.own_sd[j] * value[own_first + j]
-    less_baseline(residual, geos, mean, own, a, out)
-
-
-@njit(**OPTIONS)
-def baseline_back(value, prior_sd, geos, a, cotangent, by_sd, by_value):  # type: ignore[no-untyped-def]
-    """Carry the gradient of the prediction to the baseline's coefficients and fill that of their scales."""
-    first, own_first = a.features.baseline, a.features.own
-    by_mean = project(cotangent, geos, a.z_cell, a.z_time)
-    for j in range(prior_sd.size):
-        by_sd[j] = by_mean[j] * value[first + j]
-        by_value[first + j] += by_mean[j] * prior_sd[j]
-    if geos > 1:
-        by_own = np.zeros(a.own_sd.size)
-        project_own(cotangent, geos, a.local, by_own)
-        for j in range(by_own.size):
-            by_value[own_first + j] += by_own[j] * a.own_sd[j]
 
 
 @njit(**OPTIONS)
@@ -106,36 +77,36 @@ def student_t(error, noise, degrees, a, ratio, share, cotangent, by_noise):  # t
 
 
 @njit(**OPTIONS)
-def _expected(taken, f, expected):  # type: ignore[no-untyped-def]
+def _expected(left, f, expected):  # type: ignore[no-untyped-def]
     """Fill the expected counts (cell,)."""
     geos = f.size.size
-    for i in range(taken.size):
-        expected[i] = f.center - taken[i]
+    for i in range(left.size):
+        expected[i] = f.center + f.reference[i] - left[i]
     if f.multiplicative:
-        for i in range(taken.size):
+        for i in range(left.size):
             expected[i] = exp(expected[i])
-    for t in range(taken.size // geos):
+    for t in range(left.size // geos):
         row = expected[t * geos : (t + 1) * geos]
         for g in range(geos):
             row[g] *= f.size[g]
 
 
 @njit(**CALLED)
-def negative_binomial(taken, noise, a, expected, size, cotangent, by_noise):  # type: ignore[no-untyped-def]
-    """Log probability of the counts given minus the prediction (cell,): variance ``mu + noise^2 mu^2``.
+def negative_binomial(left, noise, a, expected, size, cotangent, by_noise):  # type: ignore[no-untyped-def]
+    """Log probability of the counts given the reference less the prediction (cell,): variance ``mu + noise^2 mu^2``.
 
     Fills the gradients by prediction (cell,) and by noise; ``expected`` and ``size`` (cell,) are scratch. Minus infinity where
     counts are expected below zero.
     """
     f, precision = a.features, np.empty(noise.size)
-    _expected(taken, f, expected)
+    _expected(left, f, expected)
     _precisions(noise, precision, size)
     lowest = np.inf
-    for i in range(taken.size):
+    for i in range(left.size):
         lowest = min(lowest, expected[i] if a.w[i] > 0.0 else np.inf)
         expected[i] = expected[i] if expected[i] > 0.0 else 1.0
     value = -f.log_factorials
-    for i in range(taken.size):
+    for i in range(left.size):
         y, r, mu = a.y[i], size[i], expected[i]
         rising, by_size = log_rising(y, r)
         over, whole = log1p(mu / r), mu + r
@@ -144,7 +115,7 @@ def negative_binomial(taken, noise, a, expected, size, cotangent, by_noise):  # 
         size[i] = a.w[i] * (by_size - (over - mu / r) + mu * (y - mu) / (r * whole))
     if not f.multiplicative:
         geos = f.size.size
-        for t in range(taken.size // geos):
+        for t in range(left.size // geos):
             for g in range(geos):
                 cotangent[t * geos + g] *= f.size[g] / expected[t * geos + g]
     _sum_by_noise(size, by_noise)

@@ -25,11 +25,13 @@ class Features(NamedTuple):
     noises: Any  # scales of the noise: 1, or one per geo
     degrees: Any  # place of the degrees of freedom, less 2
     autocorrelation: Any  # place of the noise's autocorrelation
-    baseline: Any  # place of the first sampled coefficient of the shared columns
-    own: Any  # place of the first sampled coefficient of the geos' own columns
+    baseline: Any  # place of the first coordinate of the shared columns
+    own: Any  # place of the first coordinate of the geos' own columns
     bend: Any  # (media,) of a multiplicative model
     size: Any  # (geo,) counts per unit of the scaled KPI
     center: Any
+    reference: Any  # (cell,) of counts: see mmx.mmm.reference
+    reference_variance: Any
     log_factorials: Any  # weighted sum over the counts
     inner: Any  # (cell,) row weights, 0 at the ends of the rows
     parts_zz: Any  # (part, noise, column, column) see mmx.mmm.correlated.products
@@ -54,6 +56,8 @@ LAYOUT = Features(  # See ``mmx.machine.code.table_of``.
     bend="f1",
     size="f1",
     center="f0",
+    reference="f1",
+    reference_variance="f0",
     log_factorials="f0",
     inner="f1",
     parts_zz="f4",
@@ -86,6 +90,8 @@ def features_of(structure: Structure, inputs: dict[str, Any], times: int) -> Fea
         bend=_floats(inputs["bend"] if structure.multiplicative else np.zeros(0)),
         size=_floats(inputs["size"] if counts else np.zeros(0)),
         center=float(inputs["center"]),
+        reference=_floats(inputs["reference"][:times]).ravel() if counts else np.zeros(0),
+        reference_variance=float(inputs["reference_variance"]) if counts else 0.0,
         log_factorials=sum(a * lgamma(b + 1.0) for a, b in zip(w.ravel(), y.ravel(), strict=True) if a > 0) if counts else 0.0,
         lift_medium=lift["medium"].astype(np.int64),
         lift_x=_floats(lift["x"]).reshape(-1, cells),

@@ -26,11 +26,12 @@ from mmx.mmm.kernel_carry import copy
 from mmx.mmm.kernel_codes import COUNTS, NORMAL, STUDENT_T
 from mmx.mmm.kernel_correlated import collapsed_correlated
 from mmx.mmm.kernel_curves import curve
-from mmx.mmm.kernel_direct import baseline_back, negative_binomial, student_t, take_baseline
+from mmx.mmm.kernel_direct import negative_binomial, student_t
 from mmx.mmm.kernel_features import SCRATCH
 from mmx.mmm.kernel_lift import experiment
 from mmx.mmm.kernel_multiplicative import solve
 from mmx.mmm.kernel_options import CALLED, OPTIONS
+from mmx.mmm.kernel_reference import place, place_back
 
 
 @njit(**OPTIONS)
@@ -83,15 +84,23 @@ def _likelihood(value, geos, prior_sd, a, scratch, by_sd, by_value):  # type: ig
         if f.autocorrelation >= 0:
             by_value[f.autocorrelation] += by_rho
         return total
-    take_baseline(value, prior_sd, geos, a, residual, scratch[2])
+    variance = f.reference_variance
+    for g in range(noise.size):
+        variance += noise[g] * noise[g] / noise.size
+    own_count = a.own_w.size if geos > 1 else 0
+    shared, own = value[f.baseline : f.baseline + prior_sd.size], value[f.own : f.own + own_count]
+    by_shared, by_own = by_value[f.baseline : f.baseline + prior_sd.size], by_value[f.own : f.own + own_count]
+    placed, volume = place(residual, geos, prior_sd, variance, shared, own, a, scratch[2])
     if f.likelihood == STUDENT_T:
         degrees = 2.0 + value[f.degrees]
         total, by_degrees = student_t(scratch[2], noise, degrees, a, scratch[3], scratch[4], cotangent, by_noise)
         by_value[f.degrees] += by_degrees
     else:
         total = negative_binomial(scratch[2], noise, a, scratch[3], scratch[4], cotangent, by_noise)
-    baseline_back(value, prior_sd, geos, a, cotangent, by_sd, by_value)
-    return total
+    by_variance = place_back(placed, geos, prior_sd, shared, own, a, cotangent, scratch[3], by_sd, by_shared, by_own)
+    for g in range(noise.size):
+        by_noise[g] += by_variance * 2.0 * noise[g] / noise.size
+    return total + volume
 
 
 @njit(**OPTIONS)
@@ -186,7 +195,7 @@ def fill(q, a, work, grad):  # type: ignore[no-untyped-def]
     worth = rest[SCRATCH * cells :].reshape((media if f.multiplicative else 0, cells))
     _curves(value, a, geos, curves, scratch[2])
     for i in range(cells):
-        scratch[0, i] = 0.0 if f.likelihood == COUNTS else a.y[i]
+        scratch[0, i] = f.reference[i] if f.likelihood == COUNTS else a.y[i]
     acted, per_unit, beta = np.zeros((media, geos)), np.ones(media), np.empty(media)
     for m in range(media):
         level, other = curves[m, 0], curves[m + (others if a.counted[m, 1] != 0.0 else 0), 0]

@@ -165,8 +165,6 @@ class Structure:
             blocks.append(Block("control", self.signed, "half_normal"))
         if self.sparse:
             blocks += [Block("sparse_local", len(self.sparse), "half_cauchy"), Block("sparse_global", 1, "half_cauchy")]
-        if not self.collapsed:
-            blocks.append(Block("baseline", self.columns, "normal"))
         if self.geos > 1:
             every = tuple(range(self.media))
             blocks += [
@@ -174,7 +172,9 @@ class Structure:
                 *([Block("group_sd", self.media, "normal", every)] if self.groups else []),
                 Block("geo_z", self.media * (self.geos - 1), "normal", every),
             ]
-            if not self.collapsed:
+        if not self.collapsed:
+            blocks.append(Block("baseline", self.columns, "normal"))
+            if self.geos > 1:
                 blocks.append(Block("local", self.own_columns * self.geos, "normal"))
         return tuple(blocks)
 
@@ -204,8 +204,8 @@ class Structure:
 
     @property
     def national(self) -> int:
-        """Length of the part before the geo deviations and their scales."""
-        return self.slices["geo_sd"].start if self.geos > 1 else self.dim
+        """Length of the part before the geo deviations, their scales and the baseline's coordinates."""
+        return min(self.slices[name].start if name in self.slices else self.dim for name in ("geo_sd", "baseline"))
 
     @property
     def lognormal(self) -> npt.NDArray[np.bool_]:
