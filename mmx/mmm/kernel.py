@@ -12,6 +12,7 @@ from numba import njit
 
 from mmx.mmm.kernel_baseline import collapsed, scales, scales_back
 from mmx.mmm.kernel_curves import curve
+from mmx.mmm.kernel_groups import group_back
 from mmx.mmm.kernel_math import exp
 from mmx.mmm.kernel_national import collapsed_national
 from mmx.mmm.kernel_options import OPTIONS
@@ -166,6 +167,13 @@ def dot(first, second):  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
+def add_products(first, second, out):  # type: ignore[no-untyped-def]
+    """Add the products of two arrays (cell,) to a third, if it has cells."""
+    for i in range(out.size):
+        out[i] += first[i] * second[i]
+
+
+@njit(**OPTIONS)
 def spread(cells, scale, factor, other, other_scale, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (cell,) with ``(scale * cells + other_scale * other) * factor`` of the cell's geo."""
     geos = factor.size
@@ -215,11 +223,12 @@ def _media(value, a, effect, factor, rows, other, steep, acted, per_unit, beta, 
 
 @njit(**OPTIONS)
 def medium_back(  # type: ignore[no-untyped-def]
-    value, a, m, money, beta, per_unit, factor, deviation, acted, rows, other, cotangent, pull, by_geo, by_value
+    value, a, m, money, beta, per_unit, factor, deviation, acted, rows, other, cotangent, pull, by_level, by_geo, by_value
 ):
     """Carry the gradient of the prediction to one medium's parameters; return the gradient of its effect.
 
-    ``by_geo`` (geo,) holds what the coefficients' gradient has beside the prediction's part; it is scratch after.
+    ``by_geo`` (geo,) holds what the coefficients' gradient has beside the prediction's part; it is scratch after. To
+    ``by_level`` (cell,), where it has cells, the gradient by the logarithm of the curves is added.
     """
     geos = factor.size
     sum_by_geo(cotangent, rows[0], 1.0, by_geo)
@@ -232,15 +241,20 @@ def medium_back(  # type: ignore[no-untyped-def]
     for j in range(1, 5):
         if at[j] >= 0:
             by_value[at[j]] += dot(pull, rows[j])
+    add_products(pull, rows[0], by_level)
     if a.counted[m, 1] != 0.0 and not a.direct[m]:
         spread(money, -solved * a.counted[m, 1], factor, money, 0.0, pull)
         for j in range(1, 5):
             if at[j] >= 0:
                 by_value[at[j]] += dot(pull, other[j])
+        add_products(pull, other[0], by_level)
     if geos > 1:
         for g in range(geos):
             by_geo[g] = (by_geo[g] * beta - solved * acted[g]) * factor[g]
-        factors_back(value, at, a.mirror[m], deviation, by_geo, by_value)
+        if a.features.groups > 0:
+            group_back(value, a, m, by_geo, by_value)
+        else:
+            factors_back(value, at, a.mirror[m], deviation, by_geo, by_value)
     return by_beta if a.direct[m] else by_beta * a.numerator[m] / per_unit
 
 
@@ -291,6 +305,7 @@ def fill(q, a, work, grad):  # type: ignore[no-untyped-def]
             extra,
             cotangent,
             spare,
+            np.zeros(0),
             np.zeros(geos),
             by_value,
         )

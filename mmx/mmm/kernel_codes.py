@@ -52,12 +52,12 @@ def likelihood_code(structure: Structure) -> int:
 def supports(structure: Structure) -> bool:
     """Whether compiled code knows the density of a structure."""
     known = structure.collapsed or structure.likelihood in DIRECT_CODES
-    return has_curves(structure) and known and not structure.groups and not structure.varies
+    return has_curves(structure) and known
 
 
 def is_plain(structure: Structure) -> bool:
-    """Whether the plain model's kernel, the shortest, computes the density: normal noise of one scale, no experiments."""
-    return has_coefficients(structure) and not structure.lift
+    """Whether the plain model's kernel, the shortest, computes the density: normal noise of one scale, one level of geos."""
+    return has_coefficients(structure) and not structure.lift and not structure.groups
 
 
 def has_coefficients(structure: Structure) -> bool:

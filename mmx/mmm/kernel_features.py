@@ -17,7 +17,7 @@ SCRATCH = 5  # Arrays (cell,) that the general kernel needs beside curves.
 
 
 class Features(NamedTuple):
-    """Likelihood, link, correlated noise and experiments; ``-1`` marks a parameter that the model lacks."""
+    """Likelihood, noise, groups, effectiveness over time and experiments; ``-1`` marks a parameter that the model lacks."""
 
     plain: Any  # 1 where the plain model's kernel computes the density
     likelihood: Any  # see kernel_codes.likelihood_code
@@ -37,6 +37,16 @@ class Features(NamedTuple):
     parts_zz: Any  # (part, noise, column, column) see mmx.mmm.correlated.products
     parts_own: Any  # (part, geo, own column, own column)
     parts_cross: Any  # (part, geo, own column, column)
+    groups: Any  # groups of geos, or 0
+    group_sd: Any  # place of the first medium's standard deviation between groups
+    geo_basis: Any  # (media, geo, geo - 1) with groups
+    effect_curve: Any  # (media,) curve over time of its effectiveness, or -1
+    effect_curves: Any  # number of these curves
+    effect_sd: Any  # place of the first curve's standard deviation
+    effect_length: Any  # place of their length
+    effect_z: Any  # place of the first curve's first coefficient
+    effect_basis: Any  # (time, term)
+    effect_frequency: Any  # (term,)
     lift_medium: Any  # (experiment,) those that are used
     lift_x: Any  # (experiment, cell) exposure without the tested spend
     lift_worth: Any  # (experiment, cell)
@@ -63,6 +73,16 @@ LAYOUT = Features(  # See ``mmx.machine.code.table_of``.
     parts_zz="f4",
     parts_own="f4",
     parts_cross="f4",
+    groups="i0",
+    group_sd="i0",
+    geo_basis="f3",
+    effect_curve="i1",
+    effect_curves="i0",
+    effect_sd="i0",
+    effect_length="i0",
+    effect_z="i0",
+    effect_basis="f2",
+    effect_frequency="f1",
     lift_medium="i1",
     lift_x="f2",
     lift_worth="f2",
@@ -93,6 +113,16 @@ def features_of(structure: Structure, inputs: dict[str, Any], times: int) -> Fea
         reference=_floats(inputs["reference"][:times]).ravel() if counts else np.zeros(0),
         reference_variance=float(inputs["reference_variance"]) if counts else 0.0,
         log_factorials=sum(a * lgamma(b + 1.0) for a, b in zip(w.ravel(), y.ravel(), strict=True) if a > 0) if counts else 0.0,
+        groups=structure.groups,
+        group_sd=places.get("group_sd", -1),
+        geo_basis=_floats(inputs["geo_basis"] if structure.groups else np.zeros((0, 0, 0))),
+        effect_curve=np.array(structure.effectiveness, dtype=np.int64),
+        effect_curves=max(structure.effectiveness, default=-1) + 1,
+        effect_sd=places.get("effectiveness_sd", -1),
+        effect_length=places.get("effectiveness_length", -1),
+        effect_z=places.get("effectiveness_z", -1),
+        effect_basis=_floats(inputs["effectiveness_basis"][:times] if structure.varies else np.zeros((0, 0))),
+        effect_frequency=_floats(inputs["effectiveness_frequency"] if structure.varies else np.zeros(0)),
         lift_medium=lift["medium"].astype(np.int64),
         lift_x=_floats(lift["x"]).reshape(-1, cells),
         lift_worth=_floats(lift["worth"]).reshape(-1, cells),

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from mmx.mmm.kernel import (
+    add_products,
     constrain,
     dot,
     effects,
@@ -27,7 +28,9 @@ from mmx.mmm.kernel_codes import COUNTS, NORMAL, STUDENT_T
 from mmx.mmm.kernel_correlated import collapsed_correlated
 from mmx.mmm.kernel_curves import curve
 from mmx.mmm.kernel_direct import negative_binomial, student_t
+from mmx.mmm.kernel_effectiveness import sum_by_period, varied, varied_back, vary
 from mmx.mmm.kernel_features import SCRATCH
+from mmx.mmm.kernel_groups import group_factors
 from mmx.mmm.kernel_lift import experiment
 from mmx.mmm.kernel_multiplicative import solve
 from mmx.mmm.kernel_options import CALLED, OPTIONS
@@ -35,7 +38,7 @@ from mmx.mmm.kernel_reference import place, place_back
 
 
 @njit(**OPTIONS)
-def _curves(value, a, geos, curves, steep):  # type: ignore[no-untyped-def]
+def _curves(value, a, geos, log_factor, curves, steep):  # type: ignore[no-untyped-def]
     """Fill ``curves`` (curve, 5, cell): of all media, of the other exposure their effects count, and without each test."""
     media, others = a.adstock.size, a.x_other.shape[0] > 0
     tests = media * (1 + others)
@@ -50,6 +53,8 @@ def _curves(value, a, geos, curves, steep):  # type: ignore[no-untyped-def]
             if a.direct[m] or a.counted[m, 1] == 0.0:
                 continue
         curve(a, m, value, exposure, x[max(a.order[m] - 2, 0)], geos, curves[k], steep)
+        if a.features.effect_curve[m] >= 0:
+            vary(log_factor[a.features.effect_curve[m]], geos, a.at[m], curves[k])
 
 
 @njit(**OPTIONS)
@@ -118,7 +123,9 @@ def _kpi(value, geos, a, scratch, by_value):  # type: ignore[no-untyped-def]
 
 
 @njit(**CALLED)
-def _experiments(value, a, m, beta, factor, level, without, pulls, spare, cotangent, by_geo, by_value):  # type: ignore[no-untyped-def]
+def _experiments(  # type: ignore[no-untyped-def]
+    value, a, m, beta, factor, level, without, pulls, spare, cotangent, by_level, by_geo, by_value
+):
     """Return the log density of one medium's experiments.
 
     Adds its gradients: by the medium's actual effect to ``cotangent`` (cell,), by its coefficients to ``by_geo`` (geo,), and by
@@ -137,23 +144,43 @@ def _experiments(value, a, m, beta, factor, level, without, pulls, spare, cotang
         for j in range(1, 5):
             if a.at[m, j] >= 0:
                 by_value[a.at[m, j]] += dot(spare, rows[j])
+        add_products(spare, rows[0], by_level)
     return total
 
 
 @njit(**OPTIONS)
-def _media_back(value, a, factor, deviation, acted, per_unit, beta, curves, worth, scratch, by_effect, by_value):  # type: ignore[no-untyped-def]
-    """Carry the gradient of the prediction to all media and fill that of their effects; return the experiments' log density."""
+def _media_back(  # type: ignore[no-untyped-def]
+    value, a, factor, deviation, acted, per_unit, beta, curves, worth, scratch, by_effect, by_factor, by_value
+):
+    """Carry the gradient of the prediction to all media; return the experiments' log density.
+
+    Fills the gradient by the media's effects, and adds that by the logarithms of effectiveness over time, (curve, time).
+    """
     f, total = a.features, 0.0
     media, geos = factor.shape
     others = media if a.x_other.shape[0] > 0 else 0
     for m in range(media):
-        cotangent, by_geo = scratch[1], np.zeros(geos)
+        cotangent, by_geo, by_level = scratch[1], np.zeros(geos), scratch[4, : scratch.shape[1] * (f.effect_curve[m] >= 0)]
+        for i in range(by_level.size):
+            by_level[i] = 0.0
         if f.lift_medium.size > 0:
             cotangent = scratch[0]
             copy(scratch[1], cotangent)
             without = curves[media + others :]
             total += _experiments(
-                value, a, m, beta[m], factor[m], curves[m, 0], without, scratch[2], scratch[3], cotangent, by_geo, by_value
+                value,
+                a,
+                m,
+                beta[m],
+                factor[m],
+                curves[m, 0],
+                without,
+                scratch[2],
+                scratch[3],
+                cotangent,
+                by_level,
+                by_geo,
+                by_value,
             )
         by_effect[m] = medium_back(
             value,
@@ -169,9 +196,12 @@ def _media_back(value, a, factor, deviation, acted, per_unit, beta, curves, wort
             curves[others + m],
             cotangent,
             scratch[2],
+            by_level,
             by_geo,
             by_value,
         )
+        if f.effect_curve[m] >= 0:
+            sum_by_period(by_level, by_factor[f.effect_curve[m]])
     return total
 
 
@@ -188,12 +218,18 @@ def fill(q, a, work, grad):  # type: ignore[no-untyped-def]
     effect, weights = np.empty(media), np.empty(a.shared.size)
     effects(value, a.at, a.special, a.shared, a.split_basis, a.split_sd, effect, weights)
     deviation, factor = np.zeros((media, geos)), np.empty((media, geos))
-    factors(value, a.at, a.mirror, deviation, factor)
+    if f.groups > 0:
+        group_factors(value, a, factor)
+    else:
+        factors(value, a.at, a.mirror, deviation, factor)
+    varying = np.empty((f.effect_curves, cells // geos))
+    if f.effect_curves > 0:
+        varied(value, f, varying)
     count = media + others + f.lift_medium.size
     curves, rest = work[: count * 5 * cells].reshape((count, 5, cells)), work[count * 5 * cells :]
     scratch = rest[: SCRATCH * cells].reshape((SCRATCH, cells))
     worth = rest[SCRATCH * cells :].reshape((media if f.multiplicative else 0, cells))
-    _curves(value, a, geos, curves, scratch[2])
+    _curves(value, a, geos, varying, curves, scratch[2])
     for i in range(cells):
         scratch[0, i] = f.reference[i] if f.likelihood == COUNTS else a.y[i]
     acted, per_unit, beta = np.zeros((media, geos)), np.ones(media), np.empty(media)
@@ -206,8 +242,12 @@ def fill(q, a, work, grad):  # type: ignore[no-untyped-def]
             beta[m], per_unit[m] = _coefficient(a, m, effect[m], factor[m], level, other, scratch[2], money, acted[m])
         subtract(level, beta[m], factor[m], scratch[0])
     total += _kpi(value, geos, a, scratch, by_value)
-    by_effect = np.empty(media)
-    total += _media_back(value, a, factor, deviation, acted, per_unit, beta, curves, worth, scratch, by_effect, by_value)
+    by_effect, by_factor = np.empty(media), np.zeros(varying.shape)
+    total += _media_back(
+        value, a, factor, deviation, acted, per_unit, beta, curves, worth, scratch, by_effect, by_factor, by_value
+    )
+    if f.effect_curves > 0:
+        varied_back(value, f, by_factor, varying, by_value)
     effects_back(value, a.at, a.special, a.shared, a.split_basis, a.split_sd, weights, by_effect, by_value)
     for i in range(q.size):
         grad[i] += by_value[i] * slope[i]

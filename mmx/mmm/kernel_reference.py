@@ -1,9 +1,9 @@
 """Coordinates of a sampled baseline and their gradient, for the compiled kernel. Equations: ``mmx.mmm.reference``.
 
 With the geos' own coefficients first, all of them form one system: precision ``A = L L'``, ``u = L^-1 b + z``, coefficients
-``L^-T u``. Of a gradient ``g`` by the coefficients, ``h = L^-1 g`` and ``v = L^-T h``: ``u`` takes ``h``, ``b`` takes ``v``, and
-``A`` takes ``L^-T P L^-1`` with the lower triangular ``P = -(u h' + h half' + I)``, its diagonal halved, ``half = L^-1 b``: the
-gradient of a Cholesky factor is of rank two here, so that its diagonal costs no more than the factor's rows (Murray, 2016,
+``L^-T u``. Of a gradient ``g`` by the coefficients, ``h = L^-1 g`` and ``v = L^-T h``: ``u`` takes ``h``, ``b`` takes ``v``,
+and ``A`` takes ``L^-T P L^-1`` with a lower triangular ``P = -(u h' + h half' + I)``, its diagonal halved, ``half = L^-1 b``:
+the gradient of a Cholesky factor is of rank two here, so that its diagonal costs no more than the factor's rows (Murray, 2016,
 Differentiation of the Cholesky decomposition, eq. 10).
 """
 

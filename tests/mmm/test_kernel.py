@@ -15,11 +15,12 @@ from mmx.mmm.structure import Structure
 from mmx.mmm.target import build
 
 from ..finite import EPS, assert_gradient
-from .cases import LIKELIHOODS, Case, every, lifted, other, plain, rich
+from .cases import LIKELIHOODS, Case, every, grouped, lifted, other, plain, rich, varying
 
 WIDE = ("student_t", "lognormal", "autocorrelated")  # With all that a model can have beside.
 CASES = {"every-national": (every, 1), "every-geo": (every, 3), "plain-national": (plain, 1), "plain-geo": (plain, 3)}
 CASES |= {"rich-national": (rich, 1), "rich-geo": (rich, 3)}
+CASES |= {"grouped": (lambda _: grouped(), 4)} | {f"varying-{geos}": (varying, geos) for geos in (1, 3)}
 CASES |= {f"{name}-{geos}": (partial(other, name), geos) for name in LIKELIHOODS for geos in (1, 3)}
 CASES |= {f"{name} rich-{geos}": (partial(rich, likelihood=name), geos) for name in WIDE for geos in (1, 3)}
 CASES |= {f"lifted-{geos}": (lifted, geos) for geos in (1, 3)}
