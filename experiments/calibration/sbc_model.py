@@ -7,24 +7,21 @@ derived from data stay what they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mmx.data.panel import Panel
-from mmx.jax_setup import jax
-from mmx.mmm import density, predict
+from mmx.mmm import predict
 from mmx.mmm.decomposition import decompose
 from mmx.mmm.design import Design
 from mmx.mmm.inputs import prepare
 from mmx.mmm.lift_predictive import predicted
 from mmx.mmm.log_likelihoods import pointwise
-from mmx.mmm.parameters import prior_vectors, unsigned
 from mmx.mmm.posterior import Posterior
+from mmx.mmm.prior_predictive import prior_draws
 from mmx.mmm.quantities import effects, window_spend
 from mmx.mmm.structure import Structure
 from mmx.mmm.target import coordinate_names
@@ -58,16 +55,6 @@ def in_units(panel: Panel, unit: float) -> Panel:
     return replace(panel, data=data, target_kind="count")
 
 
-@cache
-def _solver(structure: Structure) -> Callable[..., Any]:
-    def one(q: jax.Array, inputs: dict[str, Any]) -> tuple[Any, ...]:
-        params = density.constrain(structure, q, inputs)
-        sampled, (_, beta) = density.sampled_effect(structure, params, inputs), density.media_effect(structure, params, inputs)
-        return params, sampled, beta, density.baseline_sd(structure, params, inputs)
-
-    return jax.jit(jax.vmap(one, in_axes=(0, None)))  # type: ignore[no-any-return]
-
-
 def from_prior(model: Model, count: int, rng: np.random.Generator) -> tuple[Posterior, Floats]:
     """Parameters and baseline coefficients from the prior, and the expected scaled KPI.
 
@@ -78,17 +65,10 @@ def from_prior(model: Model, count: int, rng: np.random.Generator) -> tuple[Post
     array, (count, time, geo)
         Media plus baseline on the scaled KPI, less ``kpi_center``.
     """
-    structure, inputs, design = model.structure, model.inputs, model.design
-    solved = _solver(structure)(unsigned(structure, prior_vectors(structure, inputs, count, rng)), inputs)
-    params, media, beta, sd = jax.tree.map(np.asarray, solved)
-    gamma = sd * rng.standard_normal(sd.shape)
-    geo = np.zeros((count, *inputs["local_w"].shape))
-    if structure.geos > 1:
-        geo = inputs["local_sd"][:, None] * rng.standard_normal(geo.shape)
-    expected = media + np.einsum("tgp,sp->stg", design.z, gamma) + np.einsum("ktg,skg->stg", inputs["local"], geo)
-    geo[:, 0] -= (geo * inputs["local_middle"]).sum(axis=1)
-    panel, weights = model.panel, model.panel.window.astype(float)
-    return Posterior(model.spec, panel, structure, weights, params, beta, gamma, geo, chains=1), expected
+    drawn = prior_draws(model.spec, model.panel, count=count, rng=rng)
+    x, rows = predict.whole_exposure(drawn), np.arange(model.panel.data.sizes["time"])
+    level = [predict.level(drawn, g, x, rows) for g in range(model.structure.geos)]
+    return drawn, np.stack(level, axis=2) - drawn.constants.kpi_center
 
 
 def simulate(model: Model, rng: np.random.Generator) -> Posterior:

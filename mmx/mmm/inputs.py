@@ -85,18 +85,25 @@ def prepare(
         "geo_mirror": mirrors(trained_spend),
         "prior": prior_arrays(spec, structure),
     }
-    if spec.lift_tests:
-        inputs |= lift_inputs(spec, panel, row_weights)
-    if structure.varies:
-        found = effectiveness.basis(constants, panel, row_weights > 0)
-        inputs["effectiveness_basis"], inputs["effectiveness_frequency"] = found
-    if not structure.collapsed:
-        inputs["reference"], inputs["reference_variance"] = reference.of_kpi(
-            structure, inputs["y"], size, constants.kpi_center, w
-        )
-    elif not structure.plain:
-        inputs |= correlated.products(design.z, inputs["local"], w)
+    inputs |= _special_inputs(spec, panel, structure, design, row_weights, inputs)
     return structure, inputs, design
+
+
+def _special_inputs(
+    spec: Spec, panel: Panel, structure: Structure, design: baseline.Design, weights: Floats, inputs: Inputs
+) -> Inputs:
+    """What only some models have: experiments, effectiveness over time, other noise, a baseline that is sampled."""
+    out: Inputs = lift_inputs(spec, panel, weights) if spec.lift_tests else {}
+    if structure.varies:
+        assert spec.constants is not None
+        found = effectiveness.basis(spec.constants, panel, weights > 0)
+        out["effectiveness_basis"], out["effectiveness_frequency"] = found
+    if not structure.collapsed:
+        target = reference.of_kpi(structure, inputs["y"], inputs["size"], inputs["center"], inputs["w"])
+        out["reference"], out["reference_variance"] = target
+    elif not structure.plain:
+        out |= correlated.products(design.z, inputs["local"], inputs["w"])
+    return out
 
 
 def _effect_inputs(spec: Spec, constants: Constants) -> Inputs:

@@ -17,6 +17,7 @@ from mmx.data.panel import Floats
 from mmx.mmm import predict
 from mmx.mmm.carryover import carryover
 from mmx.mmm.decomposition import Decomposition, decompose
+from mmx.mmm.forecast import forecast
 from mmx.mmm.inputs import STEP
 from mmx.mmm.posterior import Posterior
 from mmx.mmm.tables import STATS, FitTables
@@ -91,7 +92,7 @@ def window_spend(posterior: Posterior) -> Floats:
 
 
 def tables(posterior: Posterior, effects: Effects, parameters: pd.DataFrame, *, seed: int) -> FitTables:
-    """All tables of a fit; ``seed`` fixes the noise of the posterior predictive."""
+    """All tables of a fit; ``seed`` fixes the noise of posterior predictive and forecast."""
     rows = posterior.window[: posterior.stop]
     found = decompose(posterior)
     by_period = [*found.media, *found.treatments]
@@ -112,6 +113,7 @@ def tables(posterior: Posterior, effects: Effects, parameters: pd.DataFrame, *, 
         fit=fit,
         decomposition="log-mean Divisia" if posterior.structure.multiplicative else "counterfactual",
         parameters=parameters,
+        forecast=forecast(posterior, seed=seed) if posterior.stop < posterior.panel.data.sizes["time"] else None,
     )
 
 

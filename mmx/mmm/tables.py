@@ -50,6 +50,8 @@ class FitTables:
     decomposition : {"counterfactual", "log-mean Divisia"}
         What the periods of ``contributions`` and ``baseline`` are: of a multiplicative model, where counterfactual
         contributions do not add up, shares by the log-mean Divisia index, which do. ``channels`` is always counterfactual.
+    forecast : DataFrame or None
+        Of ``mmx.mmm.forecast.forecast``, where the table goes on after the window.
     """
 
     channels: pd.DataFrame
@@ -60,6 +62,7 @@ class FitTables:
     fit: dict[str, float | None]
     parameters: pd.DataFrame
     decomposition: str = "counterfactual"
+    forecast: pd.DataFrame | None = None
 
     def channel_stats(self) -> dict[str, dict[str, Any]]:
         """``{channel: {spend, roas: {mean, ...}, ...}}`` as in ``summary.json``; quantities that do not exist are left out."""

@@ -113,9 +113,16 @@ def fit_quality(fit: Mapping[str, float | None], kpi_unit: str) -> list[str]:
     return lines
 
 
-def fit_definitions(units: Units) -> list[tuple[str, str]]:
-    """Return the terms of a fit's report, each with its definition."""
+def fit_definitions(units: Units, decomposition: str) -> list[tuple[str, str]]:
+    """Return the terms of a fit's report, each with its definition; ``decomposition`` as in ``FitTables``."""
     roas, mroas, value = units.roas, units.mroas, units.value_name
+    periods = [
+        (
+            "contributions over time",
+            "effects multiply in this model, so that the contributions above do not add up; figure and CSV by period show the "
+            "log-mean Divisia decomposition (Ang, 2004), whose parts and baseline add up to the expected KPI.",
+        )
+    ]
     return [
         (
             "contribution",
@@ -126,6 +133,7 @@ def fit_definitions(units: Units) -> list[tuple[str, str]]:
         (mroas, "the same for the next 1 % of spend in every cell: what a little more money would have brought."),
         ("intervals", "equal-tailed 90 % posterior intervals; the number before the bracket is the posterior mean."),
         ("organic and treatments", f"have a contribution but no spend, hence no {roas}."),
+        *(periods if decomposition == "log-mean Divisia" else []),
     ]
 
 

@@ -8,6 +8,7 @@ import pytest
 from mmx.mmm import predict
 from mmx.mmm.carryover import carryover
 from mmx.mmm.decomposition import decompose
+from mmx.mmm.forecast import forecast
 from mmx.mmm.posterior import Posterior
 from mmx.mmm.quantities import effects, tables, treatment_totals, window_spend
 
@@ -83,6 +84,8 @@ def test_every_table_is_made(name: str, geos: int) -> None:
     assert made.decomposition == ("log-mean Divisia" if posterior.structure.multiplicative else "counterfactual")
     assert np.isfinite(made.fitted[["mean", "q05", "q95"]]).all(axis=None) and (made.fitted["q05"] < made.fitted["q95"]).all()
     assert 0 <= made.fit["negative_baseline"] <= 1 and 0 <= made.fit["negative_baseline_periods"] <= 1
+    assert made.forecast is not None
+    pd.testing.assert_frame_equal(made.forecast, forecast(posterior, seed=1))
     if posterior.structure.likelihood == "negative_binomial":
         assert made.fitted["q05"].min() >= 0
     share = made.channels.set_index("channel")["carryover_share_mean"]
