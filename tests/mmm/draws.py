@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from mmx.mmm import kernel_arrays, kernel_load
 from mmx.mmm.parameters import parameters_of
 from mmx.mmm.posterior import Posterior
 
@@ -18,7 +19,8 @@ BUILDERS = {"grouped": lambda _: grouped(), "lifted": lifted, "plain": plain, "r
 def posterior_of(name: str, geos: int, count: int = 6) -> Posterior:
     """Posterior of a case by its name (a builder's, or a likelihood's); points of no density are left out."""
     case = case_of(name, geos)
-    points = [q for q in case.points(4 * count, seed=3) if np.isfinite(case.density(q)[0])][:count]
+    density = kernel_load.bind(kernel_arrays.arrays_of(case.structure, case.inputs))
+    points = [q for q in case.points(4 * count, seed=3) if np.isfinite(density(q)[0])][:count]
     return made_of(case, np.array(points))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mmx.jax_setup import jax
 from mmx.mmm import density, log_likelihoods, predict
 from mmx.mmm.parameters import free_of
 
@@ -22,11 +23,16 @@ def test_one_step_densities_add_up_to_the_collapsed_one(name: str, geos: int) ->
     points = free_of(case.structure, case.inputs, posterior.params)
     kpi = posterior.panel.array("kpi")[:, posterior.window]
     jacobian = np.log(kpi).sum() if case.structure.multiplicative else kpi.shape[1] * np.log(posterior.size).sum()
+
+    @jax.jit
+    def collapsed(q: jax.Array, inputs: dict) -> jax.Array:
+        params = density.constrain(case.structure, q, inputs)
+        actual, beta = density.media_curves(case.structure, params, inputs)
+        tests = density.lift_likelihood(case.structure, actual, beta, params, inputs)
+        return density.log_likelihood(case.structure, params, inputs) - tests
+
     for s, q in enumerate(points):
-        params = density.constrain(case.structure, q, case.inputs)
-        actual, beta = density.media_curves(case.structure, params, case.inputs)
-        whole = float(density.log_likelihood(case.structure, params, case.inputs))
-        whole -= float(density.lift_likelihood(case.structure, actual, beta, params, case.inputs))
+        whole = float(collapsed(q, case.inputs))
         assert found[s].sum() == pytest.approx(whole - jacobian, rel=1e-5, abs=1e-3)  # beta is stored as float32
 
 
