@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> mmx.Fit:
 
     # 2. The data, held against the data contract; a table that breaks it ends here with every problem listed.
     panel = mmx.load(config, args.data)
+    config = mmx.with_lift_tests(config, panel)
     print(f"{panel.source}: {panel.describe()}")
     for result in precheck(panel, config):
         verdict = {True: "fine", False: "look at", None: "note"}[result.passed]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmx.config import read_config as read_config
+    from mmx.data.lift import with_lift_tests as with_lift_tests
     from mmx.data.load import load as load
     from mmx.decide.recommend import recommend as recommend
     from mmx.mmm.fit import Fit as Fit
@@ -16,11 +17,12 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "read_config": "mmx.config",
     "load": "mmx.data.load",
+    "with_lift_tests": "mmx.data.lift",
     "fit": "mmx.mmm.fit",
     "Fit": "mmx.mmm.fit",
     "recommend": "mmx.decide.recommend",
 }
-__all__ = ["Fit", "__version__", "fit", "load", "read_config", "recommend"]
+__all__ = ["Fit", "__version__", "fit", "load", "read_config", "recommend", "with_lift_tests"]
 
 
 def __getattr__(name: str) -> Any:

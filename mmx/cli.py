@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -183,6 +184,45 @@ def simulate(
         made = worlds.simulate(str(world), seed=seed, variant=variant)
     for what, path in zip(("table", "truth", "configuration"), worlds.write(made, out, force=force), strict=True):
         print(f"{what + ':':<15}{path}")
+
+
+@app.command()
+def lift(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="CSV or Parquet, one row per date and geo.")],
+    date: Annotated[str, typer.Option(metavar="COLUMN", help="Column of dates.")],
+    geo: Annotated[str, typer.Option(metavar="COLUMN", help="Column of geos.")],
+    kpi: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the KPI.")],
+    treated: Annotated[str, typer.Option(metavar="A,B", help="Geos with the test.")],
+    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day of the test.")],
+    end: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day of the test, inclusive.")],
+    overrides: Overrides = None,
+    channel: Annotated[str | None, typer.Option(metavar="NAME", help="What was tested.")] = None,
+    spend: Annotated[
+        float | None, typer.Option(metavar="X", help="Spend that the test added; negative where it took spend away.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="TEST", help="Name of the test; channel and first day.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Table of lift tests to append to.")] = None,
+) -> None:
+    """Estimate what an experiment on geos brought, and keep it as a lift test for a model."""
+    from mmx.report.lift_terminal import print_lift
+    from mmx.workflows.lift import run_lift
+
+    geos = [part.strip() for part in treated.split(",") if part.strip()]
+    done = run_lift(
+        table,
+        date=date,
+        geo=geo,
+        kpi=kpi,
+        treated=geos,
+        start=start.date(),
+        end=end.date(),
+        channel=channel,
+        spend=spend,
+        test=name,
+        out=out,
+        overrides=overrides or (),
+    )
+    print_lift(done.estimate, done.settings, spend=spend, notes=done.notes, out=done.out)
 
 
 @app.command()

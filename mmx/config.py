@@ -10,6 +10,7 @@ import difflib
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,6 @@ from mmx.schema import Config, TrackingSettings
 __all__ = ["Config", "default_text", "merge", "read_config", "read_tracking"]
 
 RESERVED = {
-    "model.lift_tests": "experiments as evidence are not part of this version",
     "model.hierarchy": "a second level above geo is not part of this version",
     "model.holidays": "holiday calendars are not part of this version; list them under data.events",
     "backtest": "backtests are not part of this version",
@@ -31,9 +31,11 @@ RESERVED = {
     "ads": "ad-level tables are not part of this version",
     "rules": "budget rules are not part of this version",
 }
+PATHS = (("data", "path"), ("model", "lift_tests"))  # Settings that name files.
 _ALTERNATIVES = {
     "data.events": "a mapping {column: COLUMN, none: [LEVELS]} or a list of {name: NAME, start: DATE, end: DATE}",
     "data.unit_value": "a column of the table or a number above 0",
+    "model.lift_tests": "a CSV file or a list of {test: NAME, channel: NAME, start: DATE, end: DATE, metric: kpi, ...}",
 }
 
 
@@ -127,12 +129,11 @@ def _restated(under: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
 
 
 def _anchored(merged: dict[str, Any], folder: Path | None) -> dict[str, Any]:
-    """Make a data path that exists beside the configuration absolute, so that the working folder does not matter."""
-    data = merged.get("data")
-    if folder is not None and isinstance(data, dict) and isinstance(data.get("path"), str):
-        beside = folder / data["path"]
-        if beside.is_file():
-            return merge(merged, {"data": {"path": str(beside.resolve())}})
+    """Make paths of files that exist beside the configuration absolute, so that the working folder does not matter."""
+    for section, key in () if folder is None else PATHS:
+        part = merged.get(section)
+        if isinstance(part, dict) and isinstance(part.get(key), str) and (folder / part[key]).is_file():
+            merged = merge(merged, {section: {key: str((folder / part[key]).resolve())}})
     return merged
 
 
@@ -205,11 +206,28 @@ def _validate(merged: dict[str, Any], name: str) -> Config:
         config = Config.model_validate(merged)
     except ValidationError as error:
         seen = {p.where for p in problems}
-        details: list[Any] = list(error.errors())
-        problems += [p for d in _untangled(details, merged) if (p := _problem(d)).where not in seen]
+        problems += [p for p in problems_of(error, merged) if p.where not in seen]
     if problems:
         raise ConfigError(f"{name} cannot be used", problems)
     return config
+
+
+def problems_of(error: ValidationError, given: Mapping[str, Any], at: Sequence[Any] = ()) -> list[Problem]:
+    """Return what is wrong, in the words of the configuration.
+
+    Parameters
+    ----------
+    error : ValidationError
+        Of the configuration, or of the part of it at ``at``.
+    given : mapping
+        What was validated.
+    at : sequence, optional
+        Location of the part in the configuration; the places of the problems are within it.
+    """
+    details: list[Any] = _untangled(list(error.errors()), given)
+    located = [_problem({**detail, "loc": (*at, *detail["loc"])}) for detail in details]
+    prefix = "".join(f"{key}." for key in at)
+    return [replace(p, where=f"{p.where}.".removeprefix(prefix).rstrip(".")) for p in located]
 
 
 def _reserved(merged: Mapping[str, Any]) -> list[Problem]:

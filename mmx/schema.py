@@ -11,19 +11,26 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mmx.errors import ConfigError, Problem
+from mmx.lift_settings import LiftSettings, ModelConfig
 from mmx.spec import (
+    MONEY_KINDS,
     Adstock,
+    Effectiveness,
     EffectPrior,
     Frozen,
     GateSettings,
     MediaSpec,
     ModelSettings,
     Positive,
+    Prior,
     SamplerSettings,
     Saturation,
+    Shape,
     Share,
     Spec,
     TargetKind,
+    check_shape,
 )
 
 
@@ -40,30 +47,52 @@ class Window(Frozen):
         return self
 
 
-class ChannelSettings(Frozen):
+class MediaSettings(Frozen):
+    """What a medium overrides of the model."""
+
+    adstock: Adstock | None = None
+    adstock_window: Annotated[int, Field(ge=2, le=104)] | None = None
+    adstock_first: bool | None = None
+    saturation: Saturation | None = None
+    effectiveness: Effectiveness | None = None
+    shapes: dict[Shape, Prior] = Field(default_factory=dict)
+    priors: EffectPrior | None = None
+
+    @model_validator(mode="after")
+    def _shapes(self) -> Self:
+        for name, prior in self.shapes.items():
+            check_shape(name, prior)
+        return self
+
+
+class ChannelSettings(MediaSettings):
     """One paid channel: its columns, and what it overrides of the model."""
 
     spend: str
     exposure: str | None = None
-    adstock: Adstock | None = None
-    adstock_window: Annotated[int, Field(ge=2, le=104)] | None = None
-    saturation: Saturation | None = None
-    priors: EffectPrior | None = None
+    reach: str | None = None
+    frequency: str | None = None
+
+    @model_validator(mode="after")
+    def _reach(self) -> Self:
+        if (self.reach is None) != (self.frequency is None):
+            raise ValueError("reach and frequency go together: name both columns, or exposure")
+        if self.reach is not None and self.exposure is not None:
+            raise ValueError("a channel has an exposure, or reach and frequency: take one of them out")
+        if self.reach is not None and self.adstock_first is not None:
+            raise ValueError("with reach and frequency the curve is on frequency, before the adstock: take adstock_first out")
+        return self
 
 
-class OrganicSettings(Frozen):
+class OrganicSettings(MediaSettings):
     """One organic medium: exposure without spend."""
 
     exposure: str
-    adstock: Adstock | None = None
-    adstock_window: Annotated[int, Field(ge=2, le=104)] | None = None
-    saturation: Saturation | None = None
-    priors: EffectPrior | None = None
 
     @model_validator(mode="after")
     def _no_roas(self) -> Self:
-        if self.priors is not None and self.priors.kind == "roas":
-            raise ValueError("an organic medium has no spend, hence no roas; use contribution or coefficient")
+        if self.priors is not None and self.priors.kind in MONEY_KINDS:
+            raise ValueError(f"an organic medium has no spend, hence no {self.priors.kind}; use contribution or coefficient")
         return self
 
 
@@ -75,17 +104,33 @@ class EventColumn(Frozen):
 
 
 class DatedEvent(Frozen):
-    """An event with its first and last day, inclusive."""
+    """An event with its first and last day, inclusive, and how it builds up before or fades after them.
+
+    ``flat`` acts on these days alone; ``bell`` has Gaussian flanks on both sides, ``build_up`` only before and ``fade`` only
+    after them, of ``width`` days (their standard deviation).
+    """
 
     name: str
     start: dt.date
     end: dt.date
+    shape: Literal["flat", "bell", "build_up", "fade"] = "flat"
+    width: Positive | None = None
 
     @model_validator(mode="after")
     def _order(self) -> Self:
         if self.end < self.start:
             raise ValueError(f"event {self.name!r} ends ({self.end}) before it starts ({self.start})")
+        if (self.width is None) != (self.shape == "flat"):
+            raise ValueError(f"event {self.name!r}: width (days) goes with shape bell, build_up or fade, and these need it")
         return self
+
+
+class Holidays(Frozen):
+    """Public holidays of a country, each an event of the name it bears there; ``names`` picks some of them."""
+
+    country: str
+    subdivision: str | None = None
+    names: tuple[str, ...] | None = None
 
 
 class LongLayout(Frozen):
@@ -113,6 +158,7 @@ class DataSettings(Frozen):
     date: str
     window: Window
     geo: str | None
+    group: str | None
     population: str | None
     target: str
     target_kind: TargetKind
@@ -123,6 +169,7 @@ class DataSettings(Frozen):
     treatments: tuple[str, ...]
     controls: tuple[str, ...]
     events: EventColumn | tuple[DatedEvent, ...] | None
+    holidays: tuple[Holidays, ...]
     long: LongLayout | None
     policies: Policies
 
@@ -132,6 +179,8 @@ class DataSettings(Frozen):
             raise ValueError("target_kind: count needs unit_value, a column or a number: what one unit of the KPI is worth")
         if self.target_kind != "count" and self.unit_value is not None:
             raise ValueError(f"unit_value is for target_kind: count; this one is {self.target_kind}: take unit_value out")
+        if self.group is not None and self.geo is None:
+            raise ValueError("group needs geo: name the geo column, of which the group column names the level above")
         if self.population is not None and self.geo is None:
             raise ValueError("population needs geo: name the geo column, or take population out")
         both = sorted(set(self.channels) & set(self.organic))
@@ -171,6 +220,7 @@ class CheckSettings(Frozen):
     periods_per_parameter: Positive
     prior_media_share: tuple[Positive, Positive]
     collinear_tolerance: Positive
+    test_agreement: Share
 
 
 class TrackingSettings(Frozen):
@@ -190,7 +240,10 @@ def _media_spec(settings: ChannelSettings | OrganicSettings, model: ModelSetting
     return MediaSpec(
         adstock=settings.adstock or model.adstock,
         adstock_window=settings.adstock_window or model.adstock_window,
+        adstock_first=model.adstock_first if settings.adstock_first is None else settings.adstock_first,
         saturation=settings.saturation or model.saturation,
+        effectiveness=settings.effectiveness or model.effectiveness,
+        shapes=model.shapes.model_copy(update={str(k): v for k, v in settings.shapes.items()}),
         priors=settings.priors or priors,
         own_prior=settings.priors is not None,
     )
@@ -202,31 +255,83 @@ class Config(Frozen):
     name: str
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     data: DataSettings
-    model: ModelSettings
+    model: ModelConfig
     sampler: SamplerSettings
     gate: GateSettings
     budget: BudgetSettings
     checks: CheckSettings
+    lift: LiftSettings
     tracking: TrackingSettings
     output: OutputSettings
 
     @model_validator(mode="after")
     def _roas_needs_money(self) -> Self:
         if self.data.target_kind == "index":
-            asks = [f"channel {k}" for k, c in self.data.channels.items() if c.priors and c.priors.kind == "roas"]
-            if self.model.priors.kind == "roas":
+            asks = [f"channel {k}" for k, c in self.data.channels.items() if c.priors and c.priors.kind in MONEY_KINDS]
+            if self.model.priors.kind in MONEY_KINDS:
                 asks.insert(0, "model.priors")
             if asks:
                 raise ValueError(
-                    f"target_kind: index has no money value, so a prior of kind roas ({', '.join(asks)}) means nothing; "
+                    f"target_kind: index has no money value, so a prior of kind roas or mroas means nothing "
+                    f"({', '.join(asks)}); "
                     "use kind: contribution (share of the KPI that all channels bring) or coefficient"
                 )
         return self
 
+    @model_validator(mode="after")
+    def _likelihood(self) -> Self:
+        if self.model.likelihood == "negative_binomial" and self.data.target_kind == "money":
+            raise ValueError(
+                "likelihood: negative_binomial is for counts, and target_kind: money is none: take likelihood: lognormal or "
+                "student_t, or name the count as target with target_kind: count and its unit_value"
+            )
+        media = {**self.data.channels, **self.data.organic}
+        varying = [name for name, m in media.items() if (m.effectiveness or self.model.effectiveness) != "constant"]
+        if varying and (self.model.likelihood == "lognormal" or self.model.link == "log"):
+            raise ValueError(
+                f"effectiveness of {', '.join(varying)} over time is not supported in a multiplicative model, where it would "
+                "also change with all else that multiplies: take likelihood: normal or student_t, or effectiveness: constant"
+            )
+        if self.model.noise == "geo" and self.data.geo is None:
+            raise ValueError("noise: geo needs data.geo: a national model has one noise; take noise: shared")
+        if self.model.noise == "geo" and self.model.likelihood == "negative_binomial":
+            raise ValueError(
+                "noise: geo with likelihood: negative_binomial is not supported, whose variance follows the size of each geo "
+                "already: take noise: shared"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _controls(self) -> Self:
+        if unknown := sorted(set(self.model.controls) - set(self.data.controls)):
+            raise ValueError(f"model.controls names {', '.join(unknown)}, which data.controls does not have")
+        return self
+
     @property
     def spec(self) -> Spec:
-        """The model specification of this configuration, without data-derived constants."""
-        model = self.model
+        """The model specification of this configuration, without data-derived constants.
+
+        Raises
+        ------
+        ConfigError
+            While ``model.lift_tests`` names a file: ``mmx.with_lift_tests(config, panel)`` reads it.
+        """
+        rows = self.model.lift_tests
+        if isinstance(rows, str):
+            problem = Problem(
+                "model.lift_tests",
+                f"it names the file {rows}, which has not been read",
+                "lift tests as rows",
+                "Call config = mmx.with_lift_tests(config, panel) first: it reads the file and holds it against the panel.",
+            )
+            raise ConfigError("the configuration has no specification yet", [problem])
+        tests = tuple(row.as_test() for row in rows)
+        return self.spec_without_tests.model_copy(update={"lift_tests": tests, "lift_tests_as": self.model.lift_tests_as})
+
+    @property
+    def spec_without_tests(self) -> Spec:
+        """The model specification without lift tests and data-derived constants."""
+        model = self.model.settings
         return Spec(
             name=self.name,
             target_kind=self.data.target_kind,

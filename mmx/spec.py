@@ -2,115 +2,90 @@
 
 from __future__ import annotations
 
-import math
-from statistics import NormalDist
+import datetime as dt
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Adstock = Literal["geometric", "two_stage", "delayed"]
-Saturation = Literal["hill", "logistic"]
+from mmx.priors import EffectPrior as EffectPrior
+from mmx.priors import Frozen as Frozen
+from mmx.priors import Positive as Positive
+from mmx.priors import Prior as Prior
+
+Adstock = Literal["none", "geometric", "half_life", "two_stage", "delayed", "weibull_pdf", "weibull_cdf", "binomial"]
+Saturation = Literal["none", "hill", "logistic", "exponential", "michaelis_menten", "root", "log", "tanh"]
+Effectiveness = Literal["constant", "shared", "own"]
+Likelihood = Literal["normal", "student_t", "lognormal", "negative_binomial"]
 TargetKind = Literal["money", "count", "index"]
-EffectKind = Literal["roas", "contribution", "coefficient", "total"]
+EffectKind = Literal["roas", "mroas", "contribution", "coefficient", "total"]
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
+Shape = Literal[
+    "alpha",
+    "half_life",
+    "theta",
+    "stage",
+    "weibull_shape",
+    "weibull_scale",
+    "half_saturation",
+    "slope",
+    "lam",
+    "exponent",
+]
+SHAPES: dict[Shape, str] = {  # Shape parameters of all families, and the family of their priors.
+    "alpha": "beta",
+    "half_life": "lognormal",
+    "theta": "beta",
+    "stage": "beta",
+    "weibull_shape": "lognormal",
+    "weibull_scale": "lognormal",
+    "half_saturation": "lognormal",
+    "slope": "lognormal",
+    "lam": "lognormal",
+    "exponent": "beta",
+}
 
 
-class Frozen(BaseModel):
-    """Immutable settings that refuse unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+COLLAPSED = ("normal", "lognormal")  # Likelihoods of which the baseline is integrated out.
+MONEY_KINDS = ("roas", "mroas")  # Meanings of an effect that need spend and a KPI worth money.
 
 
-class Prior(Frozen):
-    """A prior distribution, by its parameters or by ``median`` and ``q90`` (the 90 % quantile).
+def check_shape(name: Shape, prior: Prior) -> None:
+    """Refuse a prior of another family than the shape parameter takes.
 
-    ``lognormal``: ``median, q90`` or ``mu, sigma`` (of the logarithm). ``normal``: ``median, q90`` or ``mean, sd``.
-    ``half_normal``: ``sd``. ``beta``: ``a, b``.
+    Raises
+    ------
+    ValueError
     """
-
-    family: Literal["lognormal", "normal", "half_normal", "beta"]
-    median: float | None = None
-    q90: float | None = None
-    mu: float | None = None
-    sigma: Positive | None = None
-    mean: float | None = None
-    sd: Positive | None = None
-    a: Positive | None = None
-    b: Positive | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        ways = {
-            "lognormal": ({"median", "q90"}, {"mu", "sigma"}),
-            "normal": ({"median", "q90"}, {"mean", "sd"}),
-            "half_normal": ({"sd"},),
-            "beta": ({"a", "b"},),
-        }[self.family]
-        numbers = ("median", "q90", "mu", "sigma", "mean", "sd", "a", "b")
-        given = {k for k in numbers if getattr(self, k) is not None}
-        if given not in ways:
-            options = " or ".join(", ".join(sorted(w)) for w in ways)
-            hint = "; write family beside the new ones to replace those inherited" if any(w < given for w in ways) else ""
-            raise ValueError(
-                f"a {self.family} prior takes {options}; it was given {', '.join(sorted(given)) or 'nothing'}{hint}"
-            )
-        if self.median is not None and self.q90 is not None and self.q90 <= self.median:
-            raise ValueError(f"q90 ({self.q90:g}) must be above the median ({self.median:g})")
-        if self.family == "lognormal" and self.median is not None and self.median <= 0:
-            raise ValueError(f"a lognormal median must be positive, not {self.median:g}")
-        return self
-
-    def location_scale(self) -> tuple[float, float]:
-        """Return mean and sd of a normal prior, or those of the logarithm of a lognormal one."""
-        z90 = NormalDist().inv_cdf(0.9)
-        if self.family == "lognormal":
-            if self.mu is not None and self.sigma is not None:
-                return self.mu, self.sigma
-            if self.median is not None and self.q90 is not None:
-                return math.log(self.median), math.log(self.q90 / self.median) / z90
-        if self.mean is not None and self.sd is not None:
-            return self.mean, self.sd
-        if self.median is not None and self.q90 is not None:
-            return self.median, (self.q90 - self.median) / z90
-        raise ValueError(f"a {self.family} prior has no location and scale")
-
-
-class EffectPrior(Prior):
-    """The prior on what a channel does.
-
-    ``kind`` says on what: its ``roas`` over the training window, its ``contribution`` (share of the KPI) or its
-    ``coefficient`` (effect at full saturation, in units of the mean KPI). At model level ``contribution`` is the share
-    of all channels together.
-    """
-
-    kind: Literal["roas", "contribution", "coefficient"]
-    family: Literal["lognormal", "normal"]
+    where = {"beta": "lies between 0 and 1", "lognormal": "is positive"}[SHAPES[name]]
+    if prior.family != SHAPES[name]:
+        raise ValueError(f"{name} {where} and takes a {SHAPES[name]} prior, not {prior.family}")
 
 
 class ShapePriors(Frozen):
     """Priors on the response curve of a channel; a channel uses those that its families have.
 
-    ``alpha``: retention per period. ``theta``: peak delay as a share of the adstock window. ``stage``: retention of
-    the second of two stages over that of the first. ``half_saturation`` and
-    ``slope``: Hill, the first in multiples of the channel's mean active exposure. ``lam``: logistic rate, per the same.
+    ``alpha``: retention per period, and how long a binomial adstock stays. ``half_life``: of the effect, in periods. ``theta``:
+    peak delay as a share of the adstock window. ``stage``: retention of the second of two stages over that of the first.
+    ``weibull_shape``, ``weibull_scale``: of the Weibull adstocks, the second in periods. ``half_saturation``: of Hill and
+    Michaelis-Menten, in multiples of the channel's mean active exposure. ``slope``: of Hill. ``lam``: rate of the logistic,
+    exponential, log and tanh curves, per mean active exposure. ``exponent``: of the root.
     """
 
     alpha: Prior
+    half_life: Prior
     theta: Prior
     stage: Prior
+    weibull_shape: Prior
+    weibull_scale: Prior
     half_saturation: Prior
     slope: Prior
     lam: Prior
+    exponent: Prior
 
     @model_validator(mode="after")
     def _families(self) -> Self:
-        for name in ("alpha", "theta", "stage"):
-            if getattr(self, name).family != "beta":
-                raise ValueError(f"{name} lies between 0 and 1 and takes a beta prior, not {getattr(self, name).family}")
-        for name in ("half_saturation", "slope", "lam"):
-            if getattr(self, name).family != "lognormal":
-                raise ValueError(f"{name} is positive and takes a lognormal prior, not {getattr(self, name).family}")
+        for name in SHAPES:
+            check_shape(name, getattr(self, name))
         return self
 
 
@@ -118,38 +93,73 @@ class BaselinePriors(Frozen):
     """Prior standard deviations of the baseline over the training rows.
 
     ``media_share`` is the share of the KPI that media bring by the prior: the intercept's prior mean is the rest.
-    ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI, ``geo_effect`` is on the log
-    of a channel's effect, all others are in standard deviations of the KPI (within geos). ``geo_intercept`` (in the middle
-    of the training rows) and ``geo_trend`` are of a geo's deviation from the others. ``noise``, ``drift`` and ``geo_effect``
-    scale half-normal priors; ``drift_length`` is the length scale of the slow drift in years.
+    ``intercept`` and ``geo_intercept`` are in multiples of the root mean square of the KPI (of 1 on a logarithm),
+    ``geo_effect`` and ``group_effect`` are on the log of a channel's effect, all others are in standard deviations of the KPI
+    (within geos). ``geo_effect`` is of a geo in its group or in all, ``group_effect`` of a group of geos against the others;
+    ``geo_intercept`` (in the middle of the training rows) and ``geo_trend`` are of a geo's deviation from the others.
+    ``trend_change`` is of the change of slope at each knot of a piecewise trend. A control with a sign has a half-normal prior
+    of scale ``control``; sparse ones share a half-Cauchy scale of size ``sparse`` and are cut off at ``control`` (the
+    regularised horseshoe of Piironen and Vehtari, 2017). ``noise``, ``drift``, ``geo_effect`` and ``group_effect`` scale
+    half-normal priors, as does ``effectiveness`` of its change over time, on the logarithm, with ``effectiveness_length`` in
+    years; ``drift`` is the standard deviation of the slow drift, or with knots of its change within a year;
+    ``drift_length`` is its length in years.
     """
 
     media_share: Share
     intercept: Positive
     trend: Positive
+    trend_change: Positive
     season: Positive
     control: Positive
+    sparse: Positive
     event: Positive
     treatment: Positive
     noise: Positive
+    degrees: Prior
+    autocorrelation: Prior
     drift: Positive
     drift_length: Prior
+    effectiveness: Positive
+    effectiveness_length: Prior
     geo_intercept: Positive
     geo_trend: Positive
     geo_effect: Positive
+    group_effect: Positive
 
     @model_validator(mode="after")
     def _families(self) -> Self:
-        if self.drift_length.family != "lognormal":
-            raise ValueError(f"drift_length is positive and takes a lognormal prior, not {self.drift_length.family}")
+        for name in ("drift_length", "effectiveness_length"):
+            if (family := getattr(self, name).family) != "lognormal":
+                raise ValueError(f"{name} is positive and takes a lognormal prior, not {family}")
+        if self.degrees.family != "lognormal":
+            raise ValueError(
+                f"degrees is of the degrees of freedom above 2 and takes a lognormal prior, not {self.degrees.family}"
+            )
+        if self.autocorrelation.family != "beta":
+            raise ValueError(f"autocorrelation lies between 0 and 1 and takes a beta prior, not {self.autocorrelation.family}")
         return self
 
 
 class Seasonality(Frozen):
-    """Fourier pairs of the yearly season; the prior standard deviation of pair k is that of the first over ``k**decay``."""
+    """Fourier pairs of the year, the month and the week; pair k has the prior scale of the first over ``k**decay``."""
 
     yearly: Annotated[int, Field(ge=0, le=20)]
+    monthly: Annotated[int, Field(ge=0, le=10)]
+    weekly: Annotated[int, Field(ge=0, le=3)]
     decay: Annotated[float, Field(ge=0, le=5)]
+
+
+class ControlSettings(Frozen):
+    """What is known of a control: the sign of its coefficient, or that it probably has none worth keeping (``sparse``)."""
+
+    sign: Literal["positive", "negative"] | None = None
+    sparse: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.sign is not None and self.sparse:
+            raise ValueError("a control has a sign or is sparse, not both: a sparse prior is symmetric around zero")
+        return self
 
 
 class ModelSettings(Frozen):
@@ -157,11 +167,19 @@ class ModelSettings(Frozen):
 
     adstock: Adstock
     adstock_window: Annotated[int, Field(ge=2, le=104)]
+    adstock_first: bool
     saturation: Saturation
-    likelihood: Literal["normal"]
-    trend: Literal["none", "linear"]
+    effectiveness: Effectiveness
+    likelihood: Likelihood
+    link: Literal["log", "identity"] | None
+    noise: Literal["shared", "geo"]
+    autocorrelation: bool
+    trend: Literal["none", "linear", "piecewise"]
+    trend_knots: Annotated[int, Field(ge=1, le=50)]
     seasonality: Seasonality
-    drift: bool
+    drift: bool | Literal["knots"]
+    drift_spacing: Positive
+    controls: dict[str, ControlSettings]
     priors: EffectPrior
     organic_priors: EffectPrior
     split_sd: Positive
@@ -170,9 +188,24 @@ class ModelSettings(Frozen):
     baseline: BaselinePriors
 
     @model_validator(mode="after")
+    def _likelihood(self) -> Self:
+        if (self.link is not None) != (self.likelihood == "negative_binomial"):
+            raise ValueError(
+                "link (log or identity) goes with likelihood: negative_binomial, which needs it; normal and student_t are "
+                "additive, lognormal is multiplicative by itself: set link: null"
+            )
+        if self.autocorrelation and self.likelihood not in COLLAPSED:
+            raise ValueError(
+                f"autocorrelation needs a likelihood with normal noise: take normal or lognormal, not {self.likelihood}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _organic(self) -> Self:
-        if self.organic_priors.kind == "roas":
-            raise ValueError("organic_priors.kind cannot be roas: organic media have no spend; use contribution or coefficient")
+        if (kind := self.organic_priors.kind) in MONEY_KINDS:
+            raise ValueError(
+                f"organic_priors.kind cannot be {kind}: organic media have no spend; use contribution or coefficient"
+            )
         if self.priors.kind == "contribution" and self.priors.family != "lognormal":
             raise ValueError("priors of kind contribution are on the share of all channels together and take family: lognormal")
         if self.silent_prior.family not in ("lognormal", "normal"):
@@ -212,7 +245,10 @@ class MediaSpec(Frozen):
 
     adstock: Adstock
     adstock_window: int
+    adstock_first: bool
     saturation: Saturation
+    effectiveness: Effectiveness
+    shapes: ShapePriors
     priors: EffectPrior
     own_prior: bool
 
@@ -237,13 +273,17 @@ class Constants(Frozen):
     media_scale : tuple of float, (media,)
         Mean active exposure per head of each medium: paid channels, then organic.
     kind : tuple of str, (media,)
-        What the effect parameter of each medium means: ``roas``, ``contribution``, ``coefficient`` or ``total``.
+        What the effect parameter of each medium means: ``roas``, ``mroas``, ``contribution``, ``coefficient`` or ``total``.
     numerator : tuple of float, (media,)
-        KPI money per unit of the effect parameter: spend for ``roas``, total KPI money for ``contribution``.
+        KPI money per unit of the effect parameter: spend for ``roas`` and ``mroas``, total KPI money for ``contribution``.
+    frequency_scale : tuple of float, (channel with reach,)
+        Mean frequency of active cells.
     column_mean, column_sd : tuple of float
         Standardisation of treatments, then controls. A treatment is measured from its minimum (``column_mean``).
     drift_terms : int
-        Number of basis functions of the drift; 0 without drift.
+        Number of basis functions of the drift, or of its knots but the first; 0 without drift.
+    effectiveness_terms : int
+        Number of basis functions of effectiveness over time.
     drift_center, drift_half_range : float
         Centre and half range of time for the drift, in periods from the first row.
     periods_per_year : float
@@ -257,11 +297,13 @@ class Constants(Frozen):
     kpi_sd: float
     geo_scale: tuple[float, ...]
     media_scale: tuple[float, ...]
+    frequency_scale: tuple[float, ...]
     kind: tuple[EffectKind, ...]
     numerator: tuple[float, ...]
     column_mean: tuple[float, ...]
     column_sd: tuple[float, ...]
     drift_terms: int
+    effectiveness_terms: int
     drift_center: float
     drift_half_range: float
     periods_per_year: float
@@ -269,8 +311,49 @@ class Constants(Frozen):
     time_range: float
 
 
+class LiftTest(Frozen):
+    """An experiment: what a channel brought more, or less, in some periods and geos than it would have without it.
+
+    All signs are *with the test less without it*. A test that added spend has a positive ``delta_spend`` and, where the channel
+    works, a positive ``value`` in KPI units. One that took spend away (a channel gone dark) has a negative ``delta_spend`` and
+    a negative ``value``. Their ratio, a ``value`` of metric ``roas``, is positive in both.
+
+    Attributes
+    ----------
+    test, channel : str
+    start, end : date
+        First and last day, inclusive; all periods that they touch count as a whole.
+    geos : tuple of str
+        Empty for all.
+    metric : {"kpi", "roas"}
+        Of ``value``: KPI units, or KPI money per unit of ``delta_spend``.
+    value, se : float
+        Estimate and its standard error.
+    delta_spend : float, optional
+        Spend with the test less spend without it, summed over its cells, not 0; by default their whole spend, so that without
+        the test there is none. Never more than was spent there.
+    inflation : float
+        Factor on the standard error, for what the experiment's own does not hold: spill-over, another season, a bad match.
+    """
+
+    test: str
+    channel: str
+    start: dt.date
+    end: dt.date
+    geos: tuple[str, ...] = ()
+    metric: Literal["kpi", "roas"]
+    value: float
+    se: Positive
+    delta_spend: float | None = None
+    inflation: Annotated[float, Field(ge=1)] = 1.0
+
+
 class Spec(Frozen):
-    """A model specification; ``constants`` is None until ``mmx.mmm.resolve`` has filled it in."""
+    """A model specification; ``constants`` is None until ``mmx.mmm.resolve`` has filled it in.
+
+    Lift tests as ``likelihood`` are observations beside the KPI; as ``prior`` they update the prior of their channel's ROAS
+    when the specification is resolved, and are then gone from it.
+    """
 
     name: str
     target_kind: TargetKind
@@ -279,4 +362,6 @@ class Spec(Frozen):
     model: ModelSettings
     sampler: SamplerSettings
     gate: GateSettings
+    lift_tests: tuple[LiftTest, ...] = ()
+    lift_tests_as: Literal["likelihood", "prior"] = "likelihood"
     constants: Constants | None = None

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import linalg, optimize, stats
 from scipy.special import expit, gamma
 
 from mmx.data.panel import Panel
@@ -18,74 +18,13 @@ from mmx.mmm.design import build
 from mmx.mmm.structure import Structure
 from mmx.spec import Spec
 
-SHAPES = {
-    "geometric": ("alpha",),
-    "two_stage": ("alpha", "stage"),
-    "delayed": ("alpha", "theta"),
-    "hill": ("half_saturation", "slope"),
-    "logistic": ("lam",),
-}
-
-
-def distribution(prior: Any) -> Any:
-    """A prior of the settings as a frozen scipy distribution."""
-    z90 = stats.norm.ppf(0.9)
-    if prior.family == "beta":
-        return stats.beta(prior.a, prior.b)
-    if prior.family == "normal":
-        given = prior.mean is not None
-        return stats.norm(prior.mean, prior.sd) if given else stats.norm(prior.median, (prior.q90 - prior.median) / z90)
-    if prior.mu is not None:
-        return stats.lognorm(prior.sigma, scale=np.exp(prior.mu))
-    return stats.lognorm(np.log(prior.q90 / prior.median) / z90, scale=prior.median)
-
-
-def carried(x: np.ndarray, adstock: str, window: int, alpha: float, theta: float = 0.0, stage: float = 0.0) -> np.ndarray:
-    """Adstock of one series, lag by lag."""
-    lags = np.arange(window if adstock == "delayed" else len(x))
-    if adstock == "geometric":
-        weight = (1 - alpha) * alpha**lags
-    elif adstock == "two_stage":
-        second = alpha * stage
-        weight = np.convolve((1 - alpha) * alpha**lags, (1 - second) * second**lags)[: len(x)]
-    else:
-        weight = alpha ** ((lags - theta * (window - 1)) ** 2)
-        weight = weight / weight.sum()
-    return np.array([sum(weight[k] * x[t - k] for k in lags if k <= t) for t in range(len(x))])
-
-
-def saturation(u: np.ndarray, family: str, *, half_saturation: float = 1.0, slope: float = 1.0, lam: float = 1.0) -> np.ndarray:
-    """Saturation of one series."""
-    if family == "hill":
-        return u**slope / (u**slope + half_saturation**slope)
-    return (1 - np.exp(-lam * u)) / (1 + np.exp(-lam * u))
-
-
-def saturated(spec: Spec, values: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Adstocked and saturated exposure (time, geo, media), medium by medium and geo by geo.
-
-    ``values`` holds each shape parameter of the media that have it, in the order of the media.
-    """
-    left = {name: list(np.atleast_1d(v)) for name, v in values.items()}
-    out = np.zeros_like(x)
-    for m, medium in enumerate([*spec.channels.values(), *spec.organic.values()]):
-        own = {name: left[name].pop(0) for family in (medium.adstock, medium.saturation) for name in SHAPES[family]}
-        carry = {name: own.pop(name) for name in SHAPES[medium.adstock]}
-        for g in range(x.shape[1]):
-            u = carried(x[:, g, m], medium.adstock, medium.adstock_window, **carry)
-            out[:, g, m] = saturation(u, medium.saturation, **own)
-    return out
-
-
-def exposure(spec: Spec, panel: Panel) -> np.ndarray:
-    """Exposure per head in multiples of its mean, (time, geo, media)."""
-    raw = np.concatenate([panel.array("exposure"), panel.array("organic")], axis=2)
-    return (raw / np.array(spec.constants.geo_scale)[:, None, None] / np.array(spec.constants.media_scale)).swapaxes(0, 1)
-
-
-def money(spec: Spec, panel: Panel) -> np.ndarray:
-    """KPI money per unit of the scaled KPI, (time, geo)."""
-    return panel.array("unit_value").T * np.array(spec.constants.geo_scale) * spec.constants.kpi_scale
+from .oracle_curves import SHAPES as SHAPES
+from .oracle_curves import distribution as distribution
+from .oracle_curves import exposure as exposure
+from .oracle_curves import frequencies
+from .oracle_curves import lag_weights as lag_weights
+from .oracle_curves import money as money
+from .oracle_curves import saturated as saturated
 
 
 @dataclass(frozen=True)
@@ -108,19 +47,22 @@ class Oracle:
 
     def _value(self, block: Any, part: np.ndarray) -> np.ndarray:
         level = stats.norm.cdf(part)
+        if block.kind == "degrees":
+            return 2 + distribution(self._prior(block.name)).ppf(level)
         if block.name == "effect":
             return np.array([self._effect_prior(m).ppf(p) for m, p in zip(block.media, level, strict=True)])
         if block.kind == "lognormal":
             return distribution(self._prior(block.name)).ppf(level)
-        if block.name == "geo_sd":  # Of either sign: the deviations take part.
-            return self.spec.model.baseline.geo_effect * part
-        return {"beta": expit, "half_normal": np.exp, "normal": np.asarray}[block.kind](part)
+        if block.name in ("geo_sd", "group_sd"):  # Of either sign: the deviations take part.
+            priors = self.spec.model.baseline
+            return (priors.geo_effect if block.name == "geo_sd" else priors.group_effect) * part
+        return {"beta": expit, "half_normal": np.exp, "half_cauchy": np.exp, "normal": np.asarray}[block.kind](part)
 
     def _prior(self, name: str) -> Any:
         model = self.spec.model
         if name == "total":
             return model.priors
-        return model.baseline.drift_length if name == "drift_length" else getattr(model.shapes, name)
+        return getattr(model.baseline if hasattr(model.baseline, name) else model.shapes, name)
 
     def _effect_prior(self, m: int) -> Any:
         medium, kind = [*self.spec.channels.values(), *self.spec.organic.values()][m], self.spec.constants.kind[m]
@@ -129,12 +71,15 @@ class Oracle:
     def log_prior(self, q: np.ndarray) -> float:
         """Densities of the values with the Jacobians of the transforms."""
         total, sd, baseline = 0.0, self.spec.constants.kpi_sd, self.spec.model.baseline
-        scale = {"noise": baseline.noise * sd, "drift_sd": baseline.drift * sd}
+        scale = {"noise": baseline.noise * sd, "drift_sd": baseline.drift * sd, "control": baseline.control * sd}
+        scale |= {"effectiveness_sd": baseline.effectiveness, "sparse_local": 1.0, "sparse_global": baseline.sparse * sd}
         for block in self.structure.blocks:
             part = q[self.structure.slices[block.name]]
             value = self._value(block, part)
             if block.kind == "beta":
                 total += np.sum(distribution(self._prior(block.name)).logpdf(value) + np.log(value * (1 - value)))
+            elif block.kind == "half_cauchy":
+                total += np.sum(stats.halfcauchy(scale=scale[block.name]).logpdf(value) + part)
             elif block.kind == "half_normal":
                 total += np.sum(stats.halfnorm(scale=scale[block.name]).logpdf(value) + part)
             else:
@@ -161,58 +106,179 @@ class Oracle:
         if geos > 1:
             z = values["geo_z"].reshape(media, geos - 1)
             for m in range(media):
-                factors[:, m] = np.exp(values["geo_sd"][m] * (self.geo_basis[m] @ z[m]))
+                scale = np.full(geos - 1, values["geo_sd"][m])
+                if "group_sd" in values:  # Their deviations stand first: one less than groups.
+                    scale[: len(set(self.panel.groups)) - 1] = values["group_sd"][m]
+                factors[:, m] = np.exp(self.geo_basis[m] @ (scale * z[m]))
         zeroed = np.where(self.train[:, None, None], 0.0, x)
-        acting = saturated(self.spec, values, x) - saturated(self.spec, values, zeroed)
+        actual = self.acting(values, x)
+        acting = actual - self.acting(values, zeroed)
+        more = self.acting(values, np.where(self.train[:, None, None], 1.01 * x, x)) - actual
         worth = np.where(self.train[:, None], money(self.spec, self.panel), 0.0)
         spend = self.panel.array("spend")[:, self.train].sum(axis=(0, 1))
         kpi = (self.panel.array("kpi") * self.panel.array("unit_value"))[:, self.train].sum()
         beta = np.zeros(media)
         for m, (kind, effect) in enumerate(zip(constants.kind, self.effects(values), strict=True)):
-            per_unit = sum((acting[:, g, m] * worth[:, g] * factors[g, m]).sum() for g in range(geos))
-            goal = {"roas": effect * spend[m] if kind == "roas" else 0.0, "coefficient": 0.0}.get(kind, effect * kpi)
-            beta[m] = effect if kind == "coefficient" else goal / per_unit
+            counted = more / 0.01 if kind == "mroas" else acting
+            per_unit = sum((counted[:, g, m] * worth[:, g] * factors[g, m]).sum() for g in range(geos))
+            goal = effect * (spend[m] if kind in ("roas", "mroas") else kpi)
+            if kind == "coefficient":
+                beta[m] = effect
+            elif self.structure.multiplicative:
+                beta[m] = self._root(more[..., m] if kind == "mroas" else acting[..., m], factors[:, m], goal, kind == "mroas")
+            else:
+                beta[m] = goal / per_unit
         return beta * factors
+
+    def acting(self, values: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+        """Saturated exposure (time, geo, media), times what effectiveness over time makes of it."""
+        out = saturated(self.spec, values, x, frequencies(self.spec, self.panel))
+        media, terms = [*self.spec.channels.values(), *self.spec.organic.values()], self.spec.constants.effectiveness_terms
+        if all(medium.effectiveness == "constant" for medium in media):
+            return out
+        left, times = values["effectiveness_z"].reshape(-1, terms), len(x)
+        sds, shared = list(zip(values["effectiveness_sd"], left, strict=True)), None
+        if any(medium.effectiveness == "shared" for medium in media):
+            shared = sds.pop(0)
+        for m, medium in enumerate(media):
+            if medium.effectiveness != "constant":
+                sd, z = shared if medium.effectiveness == "shared" else sds.pop(0)
+                year, edge = 365.25 / 7, 1.5 * (times - 1) / 2
+                f = np.zeros(times)
+                for k in range(terms):
+                    omega = (k + 1) * np.pi / (2 * edge)
+                    scale = np.sqrt(matern_spectrum(omega * year, sd, values["effectiveness_length"][0]) / (edge / year))
+                    f += z[k] * scale * np.sin(omega * (np.arange(times) - (times - 1) / 2 + edge))
+                out[..., m] *= np.exp(f - f[self.train].mean())[:, None]
+        return out
 
     def baseline_sd(self, values: dict[str, np.ndarray]) -> np.ndarray:
         """Prior standard deviations of the design's columns; the drift's from the Matern 5/2 spectral density."""
         design = build(self.spec, self.panel)
         sd = design.prior_sd.copy()
-        if self.structure.drift_terms:
+        if self.structure.sparse:
+            slab = self.spec.model.baseline.control * self.spec.constants.kpi_sd
+            free = values["sparse_local"] * values["sparse_global"]
+            sd[list(self.structure.sparse)] = 1 / np.sqrt(1 / slab**2 + 1 / free**2)
+        if self.structure.drift == "knots":
+            sd[design.groups["drift"]] = values["drift_sd"][0]
+        elif self.structure.drift_terms:
             scale, length = values["drift_sd"][0], values["drift_length"][0]
             sd[design.groups["drift"]] = np.sqrt(matern_spectrum(design.frequency, scale, length))
         return sd
 
-    def log_likelihood(self, values: dict[str, np.ndarray]) -> float:
-        """Dense multivariate normal of all training cells."""
-        constants = self.spec.constants
+    def _root(self, acting: np.ndarray, factors: np.ndarray, goal: float, marginal: bool) -> float:
+        """Coefficient with which a medium brings its goal of the KPI's money, found by bisection."""
+        sales = np.where(self.train[:, None], (self.panel.array("kpi") * self.panel.array("unit_value")).T, 0.0)
+
+        def missing(beta: float) -> float:
+            with_it = np.exp(beta * acting * factors) if marginal else 1.0
+            without = 1.0 if marginal else np.exp(-beta * acting * factors)
+            return float((sales * (with_it - without)).sum()) / (0.01 if marginal else 1.0) - goal
+
+        return float(optimize.brentq(missing, -50.0, 50.0, xtol=1e-15, rtol=1e-15))
+
+    def level(self, values: dict[str, np.ndarray]) -> np.ndarray:
+        """All that is sampled and adds up to the scaled KPI or its logarithm, (time, geo)."""
         x = exposure(self.spec, self.panel)
-        media = np.einsum("tgm,gm->tg", saturated(self.spec, values, x), self.beta(values))
-        center = constants.kpi_mean * (1 - self.spec.model.baseline.media_share)
-        y = self.panel.array("kpi").T / (np.array(constants.geo_scale) * constants.kpi_scale) - center
-        return log_marginal(
-            (y - media)[self.train],
-            build(self.spec, self.panel).z[self.train],
-            self.baseline_sd(values),
-            self.own(),
-            values["noise"][0],
-            self.weights[self.train],
-        )
+        total = np.einsum("tgm,gm->tg", self.acting(values, x), self.beta(values))
+        design = build(self.spec, self.panel)
+        if "control" in values:
+            total += design.signed @ values["control"]
+        return total
+
+    def sampled_baseline(self, values: dict[str, np.ndarray], media: np.ndarray) -> tuple[np.ndarray, float]:
+        """Baseline of the training rows, (time, geo), and the log density of its coefficients over that of their coordinates.
+
+        The coordinates are standard normals behind the posterior of a normal model with the same coefficients, all dense.
+        """
+        spec, constants, geos = self.spec, self.spec.constants, self.structure.geos
+        z, weights = build(spec, self.panel).z[self.train], np.repeat(self.weights[self.train], geos)
+        own = [np.kron(column[:, None], np.eye(geos)) for column, _ in self.own()]
+        columns = np.concatenate([*own, z.reshape(-1, z.shape[2])], axis=1)
+        sd = np.concatenate([*(np.full(geos, scale) for _, scale in self.own()), self.baseline_sd(values)])
+        kpi, size = self.panel.array("kpi").T[self.train], np.array(constants.geo_scale) * constants.kpi_scale
+        center, variance = constants.kpi_mean * (1 - spec.model.baseline.media_share), np.mean(values["noise"] ** 2)
+        if spec.model.link == "log":
+            target = np.log((kpi + 0.5) / size) - constants.kpi_mean - np.log(1 - spec.model.baseline.media_share)
+        else:
+            target = kpi / size - center
+        if spec.model.likelihood == "negative_binomial":
+            variance += 1 / np.average(kpi.mean(axis=1), weights=self.weights[self.train])
+        precision = (columns.T * weights) @ columns / variance + np.diag(sd**-2)
+        factor = np.linalg.cholesky(precision)
+        free = np.concatenate([values.get("local", np.zeros(0)), values["baseline"]])
+        pulled = columns.T @ (weights * (target - media).ravel()) / variance
+        found = linalg.solve_triangular(factor.T, linalg.solve_triangular(factor, pulled, lower=True) + free)
+        log_ratio = stats.norm(0, sd).logpdf(found).sum() - stats.norm.logpdf(free).sum() - np.log(np.diag(factor)).sum()
+        return (columns @ found).reshape(media.shape), float(log_ratio)
+
+    def log_likelihood(self, values: dict[str, np.ndarray]) -> float:
+        """Dense multivariate normal of all training cells, or cell by cell where the baseline is sampled."""
+        constants, share = self.spec.constants, 1 - self.spec.model.baseline.media_share
+        level, kpi = self.level(values)[self.train], self.panel.array("kpi").T[self.train]
+        size, noise, weights = np.array(constants.geo_scale) * constants.kpi_scale, values["noise"], self.weights[self.train]
+        log_ratio = 0.0
+        if "baseline" in values:
+            baseline, log_ratio = self.sampled_baseline(values, level)
+            level = level + baseline
+        if self.spec.model.likelihood == "negative_binomial":
+            log_link, count = self.spec.model.link == "log", 1 / noise**2
+            mean = size * (np.exp(level + constants.kpi_mean) * share if log_link else level + constants.kpi_mean * share)
+            counts = stats.nbinom(count, count / (count + mean)).logpmf(kpi).sum() if (mean > 0).all() else -np.inf
+            return float(counts) + log_ratio
+        if self.spec.model.likelihood == "lognormal":
+            y = np.log(kpi / size) - constants.kpi_mean - np.log(share)
+        else:
+            y = kpi / size - constants.kpi_mean * share
+        if self.spec.model.likelihood == "student_t":
+            return float(stats.t(values["degrees"][0], level, noise / np.sqrt(weights)[:, None]).logpdf(y).sum()) + log_ratio
+        rho = values["autocorrelation"][0] if "autocorrelation" in values else 0.0
+        z = build(self.spec, self.panel).z[self.train]
+        return log_marginal(y - level, z, self.baseline_sd(values), self.own(), noise, weights, rho)
 
     def own(self) -> list[tuple[np.ndarray, float]]:
         """Columns of the training rows that each geo has coefficients of its own for, with their prior scales."""
         constants, priors = self.spec.constants, self.spec.model.baseline
-        rms = np.sqrt(constants.kpi_mean**2 + constants.kpi_sd**2)
+        rms = 1.0 if self.structure.multiplicative else np.sqrt(constants.kpi_mean**2 + constants.kpi_sd**2)
         columns = [(np.ones(int(self.train.sum())), priors.geo_intercept * rms)]
-        if self.spec.model.trend == "linear":
+        if self.spec.model.trend != "none":
             trend = np.flatnonzero(self.train) / constants.time_range
             trend = trend - np.average(trend, weights=self.weights[self.train])
             columns.append((trend, priors.geo_trend * constants.kpi_sd))
         return columns if self.structure.geos > 1 else []
 
+    def lift(self, values: dict[str, np.ndarray]) -> float:
+        """Normal densities of what experiments measured, each by the curve without its spend, cell by cell."""
+        total, x, beta = 0.0, exposure(self.spec, self.panel), self.beta(values)
+        actual = self.acting(values, x)
+        size = np.array(self.spec.constants.geo_scale) * self.spec.constants.kpi_scale
+        kpi, worth = self.panel.array("kpi"), self.panel.array("unit_value")
+        for test in self.spec.lift_tests:
+            m, spend = list(self.spec.channels).index(test.channel), self.panel.array("spend")
+            days = [(d, d + np.timedelta64(6, "D")) for d in self.panel.dates]
+            rows = [i for i, (a, b) in enumerate(days) if b >= np.datetime64(test.start) and a <= np.datetime64(test.end)]
+            if rows[-1] > np.flatnonzero(self.train)[-1]:
+                continue
+            cells = [(g, i) for g, n in enumerate(self.panel.names("geo")) if not test.geos or n in test.geos for i in rows]
+            paid = sum(spend[g, i, m] for g, i in cells)
+            delta = paid if test.delta_spend is None else test.delta_spend
+            without = x.copy()
+            for g, i in cells:
+                without[i, g, m] *= 1 - delta / paid
+            fewer = self.acting(values, without)
+            found = 0.0
+            for g, i in cells:
+                gone = beta[g, m] * (actual[i, g, m] - fewer[i, g, m])
+                units = kpi[g, i] * (1 - np.exp(-gone)) if self.structure.multiplicative else size[g] * gone
+                found += units * (worth[g, i] / delta if test.metric == "roas" else 1.0)
+            total += stats.norm(found, test.se * test.inflation).logpdf(test.value)
+        return float(total)
+
     def log_density(self, q: np.ndarray) -> float:
         """Log prior plus log likelihood."""
-        return self.log_prior(q) + self.log_likelihood(self.values(q))
+        values = self.values(q)
+        return self.log_prior(q) + self.log_likelihood(values) + self.lift(values)
 
 
 def log_marginal(
@@ -220,24 +286,32 @@ def log_marginal(
     z: np.ndarray,
     prior_sd: np.ndarray,
     own: list[tuple[np.ndarray, float]],
-    noise: float,
+    noise: float | np.ndarray,
     weights: np.ndarray,
+    rho: float = 0.0,
 ) -> float:
     """Log density of residuals (time, geo) under baseline and noise, by the dense covariance of all cells."""
-    covariance = covariance_of(z, prior_sd, own, noise, weights)
+    covariance = covariance_of(z, prior_sd, own, noise, weights, rho)
     return float(stats.multivariate_normal(np.zeros(residual.size), covariance).logpdf(residual.ravel()))
 
 
 def covariance_of(
-    z: np.ndarray, prior_sd: np.ndarray, own: list[tuple[np.ndarray, float]], noise: float, weights: np.ndarray
+    z: np.ndarray,
+    prior_sd: np.ndarray,
+    own: list[tuple[np.ndarray, float]],
+    noise: float | np.ndarray,
+    weights: np.ndarray,
+    rho: float = 0.0,
 ) -> np.ndarray:
-    """Covariance of the cells in the order time, geo; ``z`` is (time, geo, column), ``weights`` (time,)."""
+    """Covariance of the cells in the order time, geo: ``z`` (time, geo, column), ``weights`` (time,), ``noise`` also (geo,)."""
     times, geos, columns = z.shape
     flat = z.reshape(times * geos, columns)
     covariance = flat @ np.diag(prior_sd**2) @ flat.T
     for column, sd in own:
         covariance += sd**2 * np.kron(np.outer(column, column), np.eye(geos))
-    return covariance + np.diag(np.repeat(noise**2 / weights, geos))
+    lag = np.abs(np.subtract.outer(np.arange(times), np.arange(times)))
+    over_time = np.power(rho, lag) / np.sqrt(np.outer(weights, weights))
+    return covariance + np.kron(over_time, np.diag(np.broadcast_to(noise, geos) ** 2))
 
 
 def matern_spectrum(frequency: np.ndarray, sd: float, length: float) -> np.ndarray:

@@ -68,8 +68,13 @@ def shop_panel(
     channels: tuple[str, ...] = CHANNELS,
     population: bool = True,
     target_kind: str = "money",
+    reach: tuple[str, ...] = (),
+    controls: tuple[str, ...] = ("weather",),
 ) -> Panel:
-    """The shop's panel: ``weeks`` rows, of which the first ``history`` and the last ``planned`` are outside the window."""
+    """The shop's panel: ``weeks`` rows, of which the first ``history`` and the last ``planned`` are outside the window.
+
+    Channels in ``reach`` have a frequency, and further controls say nothing about the KPI.
+    """
     rng = np.random.default_rng([seed, geos])
     cells = (geos, weeks)
     people = np.arange(1.0, geos + 1) * 1e5
@@ -101,13 +106,20 @@ def shop_panel(
         "population": (("geo",), people if population and geos > 1 else np.full(geos, np.nan)),
         "window": (("time",), window),
     }
+    more = np.random.default_rng([seed, geos, 1])
+    reached = spend[..., np.array([channels.index(name) for name in reach], dtype=int)] > 0
+    often = np.where(reached, more.uniform(1.0, 5.0, reached.shape), 0.0)
+    control = np.concatenate([control, more.normal(size=(*cells, len(controls) - 1))], axis=2)
+    variables["control"] = (("geo", "time", "control_name"), control)
+    variables["media_frequency"] = (("geo", "time", "frequency_name"), often)
     coords = {
+        "frequency_name": np.array(reach, dtype=object),
         "geo": np.array([NATIONAL] if geos == 1 else [f"city{g}" for g in range(geos)], dtype=object),
         "time": (np.datetime64("2022-01-03") + 7 * np.arange(weeks)).astype("datetime64[ns]"),
         "channel": np.array(channels, dtype=object),
         "organic_name": np.array(["mail"], dtype=object),
         "treatment_name": np.array(["price"], dtype=object),
-        "control_name": np.array(["weather"], dtype=object),
+        "control_name": np.array(controls, dtype=object),
         "event_name": np.array(["fair"], dtype=object),
     }
     return Panel(

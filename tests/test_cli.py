@@ -18,7 +18,7 @@ from mmx.errors import DecisionError, MmxError, NotConvergedError
 
 from .command_line import mmx
 
-COMMANDS = ("check", "fit", "recommend", "simulate", "demo", "ui")
+COMMANDS = ("check", "fit", "recommend", "simulate", "lift", "demo", "ui")
 SHOP = {
     "data": {
         "path": "shop.csv",
@@ -124,7 +124,7 @@ REFUSED = {
     "unknown key": (("shop", "sampler.drawz=5"), "Did you mean 'draws'?"),
     "no value": (("shop", "sampler.draws"), "not of the form key.path=value"),
     "wrong value": (("shop", "sampler.draws=many"), "sampler.draws"),
-    "later key": (("shop", "model.lift_tests=[]"), "reserved for a later version"),
+    "later key": (("shop", "model.hierarchy=[]"), "reserved for a later version"),
     "negative seed": (("shop", "--seed", "-1"), "--seed"),
 }
 

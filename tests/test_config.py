@@ -156,7 +156,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(path: str, message: str) -> 
     assert message in text
 
 
-@pytest.mark.parametrize("path", ["model.lift_tests", "model.hierarchy", "model.holidays", "backtest", "tune", "ads", "rules"])
+@pytest.mark.parametrize("path", ["model.hierarchy", "model.holidays", "backtest", "tune", "ads", "rules"])
 def test_reserved_keys_are_refused_with_a_sentence(path: str) -> None:
     text = refusal(overrides=[f"{path}={{}}"])
     assert f"{path}: this key is reserved for a later version" in text
@@ -179,7 +179,7 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"data": {"events": [{"name": "x", "start": "2020-02-01"}]}}, (f"{EVENTS}.0.end: this setting is missing",)),
     ({"data": {"events": [{"name": "x", "start": "2020-02-05", "end": "2020-02-03"}]}}, ("before it starts (2020-02-05)",)),
     ({"data": {"events": "fair"}}, (f"{EVENTS}: it is 'fair'", "a mapping {column: COLUMN", "or a list of {name: NAME")),
-    ({"data": {"events": ["fair"]}}, (f"{EVENTS}.0: it is 'fair'", "keys such as end, name, start")),
+    ({"data": {"events": ["fair"]}}, (f"{EVENTS}.0: it is 'fair'", "keys such as end, name, shape, start, width")),
     (
         {"data": {"channels": {"tv": {"priors": {"family": "normal", "mean": 1, "sd": 1}}}}},
         (f"{TV}.priors.kind", "Add kind: roas"),
@@ -197,10 +197,10 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"data": {"population": "people"}}, ("population needs geo",)),
     ({"data": {"treatments": ["tv"]}}, ("tv is the name of a medium and of a treatment",)),
     ({"data": {"organic": {"tv": {"exposure": "x"}}}}, ("tv stands under both channels and organic",)),
-    ({"data": {"target_kind": "index"}}, ("a prior of kind roas (model.priors) means nothing", "kind: contribution")),
+    ({"data": {"target_kind": "index"}}, ("a prior of kind roas or mroas means nothing (model.priors)", "kind: contribution")),
     (
         {"model": {"priors": {"kind": "roi"}}},
-        ("model.priors.kind: it is 'roi'. Expected 'roas', 'contribution' or 'coefficient'",),
+        ("model.priors.kind: it is 'roi'. Expected 'roas', 'mroas', 'contribution' or 'coefficient'",),
     ),
     ({"model": {"priors": {"mu": 0.1, "sigma": 1}}}, ("was given median, mu, q90, sigma", "write family beside the new ones")),
     ({"model": {"priors": {"median": 5}}}, ("q90 (3.9) must be above the median (5)",)),

@@ -24,24 +24,26 @@ import mmx
 from mmx import worlds
 from mmx.config import merge
 from mmx.mmm.resolve import resolve
+from mmx.spec import LiftTest
 
 HERE = Path(__file__).parent
 
 
-def models(settings: dict[str, Any]) -> dict[str, sbc_model.Model]:
-    """The model that data are drawn from, and that of each cell's fit: other priors, the same constants and media."""
+def models(settings: dict[str, Any], cell: Mapping[str, Any]) -> tuple[sbc_model.Model, sbc_model.Model]:
+    """The model that data are drawn from, and that of the fit: with another prior, but the same constants and media."""
     world = settings["world"]
     simulated = worlds.simulate(world["name"], seed=world["seed"], periods=world["periods"])
-    base = merge(simulated.settings, {"sampler": settings["sampler"]})
-    config, panel = worlds.read(simulated, settings={"sampler": settings["sampler"]})
-    resolved = resolve(config.spec, panel)
-    made = {"": sbc_model.model_of(resolved, panel)}
-    prior = config.model.priors
-    for name, cell in settings["cells"].items():
-        moved = {k: cell["roas_factor"] * getattr(prior, k) for k in ("median", "q90")}
-        spec = mmx.read_config(merge(base, {"model": {"priors": moved}})).spec
-        made[name] = sbc_model.model_of(spec.model_copy(update={"constants": resolved.constants}), panel)
-    return made
+    _, panel = worlds.read(simulated)
+    panel = sbc_model.in_units(panel, cell.get("unit", 1.0))
+    base = merge(simulated.settings, {"sampler": settings["sampler"], **cell.get("settings", {})})
+    config = mmx.read_config(base)
+    tests = tuple(LiftTest.model_validate(test) for test in cell.get("lift_tests", ()))
+    resolved = resolve(config.spec.model_copy(update={"lift_tests": tests}), panel)
+    factor, prior = cell.get("roas_factor", 1.0), config.model.priors
+    moved = prior.model_copy(update={k: factor * getattr(prior, k) for k in ("median", "q90")}) if factor != 1.0 else prior
+    spec = mmx.read_config(merge(base, {"model": {"priors": moved.model_dump(exclude_none=True)}})).spec
+    fitted = spec.model_copy(update={"constants": resolved.constants, "lift_tests": tests})
+    return sbc_model.model_of(resolved, panel), sbc_model.model_of(fitted, panel)
 
 
 def digest(settings: dict[str, Any], cell: Mapping[str, Any], truth: sbc_model.Model, fitted: sbc_model.Model) -> str:
@@ -64,7 +66,8 @@ def one(
         values = sbc_model.quantities(drawn)
         verdict: dict[str, Any] = {"converged": True, "reasons": [], "retried": False, "min_ess": float(kept)}
     else:
-        fit = mmx.fit(truth.panel, fitted.spec, seed=simulation + 1)
+        measured = fitted.spec.model_copy(update={"lift_tests": truth.spec.lift_tests})
+        fit = mmx.fit(truth.panel, measured, seed=simulation + 1)
         values = sbc_model.quantities(sbc_model.thinned(fit.posterior, kept))
         verdict = {
             "converged": fit.converged,
@@ -139,11 +142,16 @@ def markdown(summaries: Mapping[str, dict[str, Any]]) -> str:
         counts = [s[k] for k in ("simulations", "through_the_gate", "sampled_twice")]
         lines.append(f"| {' | '.join(map(str, [name, *counts, *verdict, s['parameters_inside']]))} |")
     lines += ["", f"| quantity | {' | '.join(summaries)} |", f"|---|{'---|' * len(summaries)}"]
-    for quantity in next(iter(summaries.values()))["quantities"]:
-        found = [s["quantities"][quantity] for s in summaries.values()]
-        cells = [f"{'inside' if f['inside'] else '**outside**'}, p {f['p']:.2g}, mean rank {f['mean_rank']:.2f}" for f in found]
-        lines.append(f"| {quantity} | {' | '.join(cells)} |")
+    for quantity in dict.fromkeys(name for s in summaries.values() for name in s["quantities"]):
+        found = [s["quantities"].get(quantity) for s in summaries.values()]
+        lines.append(f"| {quantity} | {' | '.join(map(_cell, found))} |")
     return "\n".join(lines)
+
+
+def _cell(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "-"
+    return f"{'inside' if found['inside'] else '**outside**'}, p {found['p']:.2g}, mean rank {found['mean_rank']:.2f}"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -157,28 +165,30 @@ def main(arguments: list[str] | None = None) -> None:
     settings = yaml.safe_load((HERE / "config.yaml").read_text(encoding="utf-8"))
     if args.smoke:
         settings |= settings["smoke"]
-    made = models(settings)
     args.out.mkdir(parents=True, exist_ok=True)
-    truth = made[""]
-    drawn, _ = sbc_model.from_prior(truth, 1, np.random.default_rng(0))
-    names = list(sbc_model.quantities(drawn))
-    summaries, stores = {}, {}
-    for name in args.cells or settings["cells"]:
+    summaries, stores, named = {}, {}, {}
+    for name in args.cells or settings.get("only") or settings["cells"]:
         cell = settings["cells"][name]
-        store = Store(args.out / f"{name}.jsonl", {"digest": digest(settings, cell, truth, made[name]), "names": names})
+        truth, fitted = models(settings, cell)
+        drawn, _ = sbc_model.from_prior(truth, 1, np.random.default_rng(0))
+        names = named[name] = list(sbc_model.quantities(drawn))
+        store = Store(args.out / f"{name}.jsonl", {"digest": digest(settings, cell, truth, fitted), "names": names})
         done = {line["simulation"] for line in store.lines}
-        for simulation in range(args.simulations or settings["simulations"]):
+        most = min(settings["simulations"], cell.get("simulations", settings["simulations"]))
+        for simulation in range(args.simulations or most):
             if simulation not in done:
-                line = one(simulation, settings, cell["draw"], truth, made[name])
+                line = one(simulation, settings, cell["draw"], truth, fitted)
                 store.add(line)
                 print(f"{name} {simulation}: {line['seconds']} s, converged {line['converged']}", flush=True)
         stores[name] = store
         summaries[name] = summarise(store, verdicts(store, names, settings["draws"], settings["level"]), cell)
     (args.out / "summary.json").write_text(json.dumps(summaries, indent=1) + "\n", encoding="utf-8")
     print(markdown(summaries))
-    ranks = {name: np.array([line["ranks"] for line in store.lines]) for name, store in stores.items()}
     labels = {name: settings["cells"][name]["label"] for name in stores}
-    sbc_figure.draw(ranks, names, settings["draws"], settings["level"], labels, args.out / "calibration.png")
+    for figure in dict.fromkeys(settings["cells"][name]["figure"] for name in stores):
+        shown = {name: store for name, store in stores.items() if settings["cells"][name]["figure"] == figure}
+        ranks = {name: np.array([line["ranks"] for line in store.lines]) for name, store in shown.items()}
+        sbc_figure.draw(ranks, named, settings["draws"], settings["level"], labels, args.out / f"{figure}.png")
 
 
 if __name__ == "__main__":

@@ -11,20 +11,24 @@ import sbc_bands
 
 from mmx.report import canvas
 
-COLOURS = (canvas.BLUE, canvas.ORANGE, canvas.PALETTE[2])
+COLOURS = (canvas.BLUE, canvas.ORANGE, *canvas.PALETTE[2:])
 ACROSS = 5
 
 
 def draw(
     ranks: Mapping[str, npt.NDArray[np.int64]],
-    names: list[str],
+    names: Mapping[str, list[str]],
     draws: int,
     level: float,
     labels: Mapping[str, str],
     path: Path,
 ) -> None:
-    """Write one panel per quantity and one line per cell; ``ranks`` holds (simulation, quantity). Parameters are left out."""
-    shown = [name for name in names if not name.startswith("parameter ")]
+    """Write one panel per quantity and one line per cell that has it; the bands are the first cell's.
+
+    ``ranks`` holds (simulation, quantity) of each cell, ``names`` its quantities. Parameters are left out.
+    """
+    every = dict.fromkeys(name for cell in ranks for name in names[cell])
+    shown = [name for name in every if not name.startswith("parameter ")]
     grid = np.arange(1, draws + 1) / (draws + 1)
     with canvas.style():
         down = -(-len(shown) // ACROSS)
@@ -36,7 +40,9 @@ def draw(
                 if cell == next(iter(ranks)):
                     edges = lower / len(found) - grid, upper / len(found) - grid
                     panel.fill_between(grid, *edges, color=canvas.PALE, step="mid", linewidth=0, label=f"{level:.0%} bands")
-                column = found[:, names.index(name)]
+                if name not in names[cell]:
+                    continue
+                column = found[:, names[cell].index(name)]
                 difference = sbc_bands.counts(column, draws) / len(found) - grid
                 panel.step(grid, difference, where="mid", color=colour, linewidth=1.2, label=labels[cell])
             panel.axhline(0, color=canvas.INK, linewidth=0.6)

@@ -26,6 +26,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "peers")]
 
 import run_peer  # noqa: E402
 import speed_cases  # noqa: E402
+import speed_families  # noqa: E402
 import speed_growth  # noqa: E402
 import speed_tables  # noqa: E402
 
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run what is missing, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--smoke", action="store_true", help="tiny, mmx alone: checks that the study runs")
-    parser.add_argument("--only", nargs="*", default=None, help="names of cases, shell, growth")
+    parser.add_argument("--only", nargs="*", default=None, help="names of cases, shell, growth, families")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of finished runs")
     parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "speed", help="folder of tables and caches")
@@ -44,10 +45,10 @@ def main(arguments: list[str] | None = None) -> None:
         settings |= settings["smoke"]
     args.out.mkdir(parents=True, exist_ok=True)
     study = Study(settings, args.out, args.work, peers=not args.no_peers, own_caches=not args.smoke)
-    chosen = args.only if args.only is not None else [*settings["cases"], "shell", "growth"]
+    chosen = args.only if args.only is not None else [*settings["cases"], "shell", "growth", "families"]
     for name in [n for n in settings["cases"] if n in chosen]:
         study.case(name)
-    for part in [p for p in ("shell", "growth") if p in chosen]:
+    for part in [p for p in ("shell", "growth", "families") if p in chosen]:
         getattr(study, part)()
     print(speed_tables.render(args.out, settings), flush=True)
 
@@ -173,6 +174,13 @@ class Study:
         store = self.out / "growth.json"
         if not store.is_file():
             result = speed_growth.measure(self.settings["growth"], self.settings["seed"])
+            store.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+    def families(self) -> None:
+        """Time every family against geometric, Hill and normal."""
+        store = self.out / "families.json"
+        if self.settings["families"] is not None and not store.is_file():
+            result = speed_families.measure(self.settings["families"], self.settings["seed"])
             store.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 

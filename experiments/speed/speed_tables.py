@@ -14,7 +14,7 @@ def render(results: Path, settings: dict[str, Any]) -> str:
     """Return everything that the stored runs say, as text."""
     runs = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(results.glob("*--*--*.json"))]
     parts = [table_of(runs, settings), ratios_of(runs, settings)]
-    for part, file in ((shell_of, "shell.json"), (growth_of, "growth.json")):
+    for part, file in ((shell_of, "shell.json"), (growth_of, "growth.json"), (families_of, "families.json")):
         if (results / file).is_file():
             parts.append(part(json.loads((results / file).read_text(encoding="utf-8"))))
     return "\n\n".join(p for p in parts if p)
@@ -118,6 +118,14 @@ def growth_of(result: dict[str, Any]) -> str:
         pairs = ", ".join(f"{n}: {t:g}" for n, t in zip(found["sizes"], found["microseconds"], strict=True))
         lines.append(f"{axis}: {pairs}; exponent {found['exponent']} ({found['exponent_large']} in the upper half)")
     return "\n".join(lines)
+
+
+def families_of(result: dict[str, Any]) -> str:
+    """Return the cost of every family over that of geometric, Hill and normal."""
+    cases = result["gradient"]
+    ratios = pd.DataFrame({case: {name: row["ratio"] for name, row in rows.items()} for case, rows in cases.items()})
+    fits = pd.DataFrame(result["fits"]).T
+    return f"gradient over that of {ratios.index[0]}\n{ratios.to_string()}\n\nnational fits\n{fits.to_string()}"
 
 
 def _of(runs: list[dict[str, Any]], case: str, tool: str, cache: str) -> list[dict[str, Any]]:

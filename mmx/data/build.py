@@ -33,7 +33,7 @@ def build_panel(rows: Rows, raw: Table, grid: Grid, config: Config, notes: Seque
     data = config.data
     geos = list(dict.fromkeys(rows.geos.tolist())) if data.geo is not None else [NATIONAL]
     own = {r.name for r in rows.of("exposure")}
-    media = ("spend", "exposure", "organic")
+    media = ("spend", "exposure", "frequency", "organic")
     kept = replace(rows, roles=tuple(r for r in rows.roles if r.kind not in media or r.name not in dropped))
     events = event_columns(rows, grid, config)
     coords = {
@@ -41,6 +41,7 @@ def build_panel(rows: Rows, raw: Table, grid: Grid, config: Config, notes: Seque
         "time": grid.starts[:-1].astype("datetime64[ns]"),
         "channel": _labels([r.name for r in kept.of("spend")]),
         "organic_name": _labels([r.name for r in kept.of("organic")]),
+        "frequency_name": _labels([r.name for r in kept.of("frequency")]),
         "treatment_name": _labels([r.name for r in kept.of("treatment")]),
         "control_name": _labels([r.name for r in kept.of("control")]),
         "event_name": _labels(list(events)),
@@ -55,7 +56,16 @@ def build_panel(rows: Rows, raw: Table, grid: Grid, config: Config, notes: Seque
         notes=tuple(notes),
         has_exposure=tuple(r.name in own for r in kept.of("spend")),
         columns=tuple((name, kind_of(values)) for name, values in raw.columns.items()),
+        groups=_groups(rows, geos),
     )
+
+
+def _groups(rows: Rows, geos: Sequence[str]) -> tuple[str, ...]:
+    """Group of each geo."""
+    if rows.groups is None:
+        return ()
+    of = dict(zip(rows.geos.tolist(), rows.groups.tolist(), strict=True))
+    return tuple(of[geo] for geo in geos)
 
 
 def _labels(names: Sequence[str]) -> Cells:
@@ -94,6 +104,7 @@ def _variables(
         "kpi": (cells, laid(rows.numbers[data.target])),
         "spend": ((*cells, "channel"), of("spend")),
         "exposure": ((*cells, "channel"), stacked(exposures)),
+        "media_frequency": ((*cells, "frequency_name"), of("frequency")),
         "organic": ((*cells, "organic_name"), of("organic")),
         "treatment": ((*cells, "treatment_name"), of("treatment")),
         "control": ((*cells, "control_name"), of("control")),

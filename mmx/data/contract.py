@@ -13,6 +13,7 @@ from mmx.data.dates import Grid
 from mmx.data.identify import check_identified
 from mmx.data.layout import Role
 from mmx.data.rows import Rows
+from mmx.data.suited import check_suited
 
 
 def check_values(rows: Rows, grid: Grid | None, config: Config, findings: Findings) -> tuple[Rows, tuple[str, ...]]:
@@ -27,13 +28,16 @@ def check_values(rows: Rows, grid: Grid | None, config: Config, findings: Findin
     """
     for role in rows.roles:
         rows = _check_missing(rows, role, config, findings)
-    for role in rows.of("spend", "exposure", "organic"):
+    for role in rows.of("spend", "exposure", "frequency", "organic"):
         rows = _check_sign(rows, role, config, findings)
     dropped = _check_silent(rows, config, findings)
     for role in rows.of("exposure"):
         if role.name not in dropped:
             _check_unmatched(rows, role, config, findings)
+    for role in rows.of("frequency"):
+        _check_frequency(rows, role, findings)
     _check_population(rows, findings)
+    _check_groups(rows, findings)
     _check_positive(rows, rows.of("unit_value"), "money per unit of the KPI, above 0", findings)
     _check_kpi(rows, findings)
     for role in rows.of("treatment", "control"):
@@ -41,6 +45,7 @@ def check_values(rows: Rows, grid: Grid | None, config: Config, findings: Findin
         if values.size > 1 and np.ptp(values) == 0:
             came = f"the {role.kind} is constant ({values[0]:g} in every row of the window)"
             findings.refuse(f"column {role.column!r}", came, "values that vary", f"Take it out of {role.key}: it says nothing.")
+    check_suited(rows, grid, config, findings)
     check_identified(rows, grid, config, dropped, findings)
     return rows, dropped
 
@@ -97,7 +102,7 @@ def _repair(rows: Rows, role: Role, config: Config, missing: Bools) -> tuple[str
             policies.missing_spend,
             np.where(missing, 0.0, values) if policies.missing_spend == "zero" else None,
         )
-    if role.kind in ("exposure", "organic"):
+    if role.kind in ("exposure", "frequency", "organic"):
         allowed = policies.missing_exposure == "zero"
         return "missing_exposure", policies.missing_exposure, np.where(missing, 0.0, values) if allowed else None
     if role.kind in ("treatment", "control"):
@@ -217,6 +222,19 @@ def _check_unmatched(rows: Rows, role: Role, config: Config, findings: Findings)
             findings.notes.append(f"Channel {role.name!r} has {said} (column {column!r}, {place}).")
 
 
+def _check_frequency(rows: Rows, role: Role, findings: Findings) -> None:
+    """Where somebody was reached, he was reached at least once."""
+    reach = next((r for r in rows.of("exposure") if r.name == role.name), None)
+    if reach is None:
+        return
+    low = (rows.numbers[reach.column] > 0) & (rows.numbers[role.column] < 1)
+    if low.any():
+        came = f"{plural(int(low.sum()), 'value')} below 1 where {reach.column!r} is above 0"
+        expected = "times that each person reached saw the medium, on average: at least 1"
+        where = f"column {role.column!r}, {rows.where(low, role.column)}"
+        findings.refuse(where, came, expected, "Correct it: frequency is impressions over reach.")
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
@@ -245,6 +263,24 @@ def _check_population(rows: Rows, findings: Findings) -> None:
             findings.refuse(
                 f"column {role.column!r}", came, "one population per geo", "Give each geo one number in all its rows."
             )
+
+
+def _check_groups(rows: Rows, findings: Findings) -> None:
+    """A geo belongs to one group, and groups are fewer than geos."""
+    if rows.groups is None:
+        return
+    where = f"column {rows.of('group')[0].column!r}"
+    several = pd.DataFrame({"geo": rows.geos, "group": rows.groups}).groupby("geo", sort=False)["group"].unique()
+    mixed = several[several.map(len) > 1]
+    if len(mixed):
+        shown = listed([f"{geo!r} in {' and '.join(map(repr, found))}" for geo, found in mixed.items()])
+        findings.refuse(where, f"{plural(len(mixed), 'geo')} in several groups: {shown}", "one group per geo", "Correct them.")
+        return
+    groups, geos = len(set(rows.groups.tolist())), len(several)
+    if not 1 < groups < geos:
+        came = f"{plural(groups, 'group')} of {plural(geos, 'geo')}"
+        remedy = "Set data.group: null: geos are pooled over all geos anyway."
+        findings.refuse(where, came, "at least two groups, and fewer than geos: else it is no level between them", remedy)
 
 
 def _check_kpi(rows: Rows, findings: Findings) -> None:

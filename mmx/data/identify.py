@@ -14,10 +14,9 @@ from mmx.data.dates import Grid
 from mmx.data.events import event_columns, event_levels
 from mmx.data.prior_share import implied_shares
 from mmx.data.rows import Rows, refuse_spellings
+from mmx.response.registry import ADSTOCKS, SATURATIONS
 from mmx.schema import EventColumn
 from mmx.spec import MediaSpec, Seasonality
-
-SHAPES = {"geometric": 1, "two_stage": 2, "delayed": 2, "hill": 2, "logistic": 1}
 
 
 def check_identified(rows: Rows, grid: Grid | None, config: Config, dropped: Collection[str], findings: Findings) -> None:
@@ -115,16 +114,18 @@ def parameter_count(config: Config, events: int, dropped: Collection[str] = ()) 
     Each medium has one effect and the parameters of its shape; then intercept, trend, Fourier pairs, treatments,
     controls and events.
     """
-    spec = config.spec
+    spec = config.spec_without_tests
     media: list[MediaSpec] = [m for k, m in [*spec.channels.items(), *spec.organic.items()] if k not in dropped]
-    shapes = sum(1 + SHAPES[m.adstock] + SHAPES[m.saturation] for m in media)
-    temporal = 1 + (spec.model.trend == "linear") + _pairs(spec.model.seasonality)
+    shapes = sum(1 + len(ADSTOCKS[m.adstock].parameters) + len(SATURATIONS[m.saturation].parameters) for m in media)
+    bends = {"none": 0, "linear": 1, "piecewise": 1 + spec.model.trend_knots}[spec.model.trend]
+    temporal = 1 + bends + _pairs(spec.model.seasonality)
     return shapes + temporal + len(config.data.treatments) + len(config.data.controls) + events, temporal
 
 
 def _pairs(season: Seasonality) -> int:
     """Parameters that the Fourier pairs are worth: a pair counts by its prior variance over that of the first."""
-    worth: float = sum(k ** (-2.0 * season.decay) for k in range(1, season.yearly + 1))
+    pairs = (season.yearly, season.monthly, season.weekly)
+    worth: float = sum(k ** (-2.0 * season.decay) for count in pairs for k in range(1, count + 1))
     count: int = math.ceil(2.0 * worth)
     return count
 

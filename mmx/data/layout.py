@@ -17,9 +17,31 @@ from mmx.data.source import Table
 from mmx.schema import EventColumn
 
 Kind = Literal[
-    "date", "geo", "kpi", "unit_value", "population", "spend", "exposure", "organic", "treatment", "control", "event"
+    "date",
+    "geo",
+    "group",
+    "kpi",
+    "unit_value",
+    "population",
+    "spend",
+    "exposure",
+    "frequency",
+    "organic",
+    "treatment",
+    "control",
+    "event",
 ]
-NUMERIC: tuple[Kind, ...] = ("kpi", "unit_value", "population", "spend", "exposure", "organic", "treatment", "control")
+NUMERIC: tuple[Kind, ...] = (
+    "kpi",
+    "unit_value",
+    "population",
+    "spend",
+    "exposure",
+    "frequency",
+    "organic",
+    "treatment",
+    "control",
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +70,8 @@ def roles_of(config: Config) -> tuple[Role, ...]:
     roles = [Role("data.date", data.date, "date", data.date)]
     if data.geo is not None:
         roles.append(Role("data.geo", data.geo, "geo", data.geo))
+    if data.group is not None:
+        roles.append(Role("data.group", data.group, "group", data.group))
     if data.population is not None:
         roles.append(Role("data.population", data.population, "population", data.population))
     roles.append(Role("data.target", data.target, "kpi", data.target))
@@ -57,6 +81,9 @@ def roles_of(config: Config) -> tuple[Role, ...]:
         roles.append(Role(f"data.channels.{name}.spend", channel.spend, "spend", name))
         if channel.exposure is not None:
             roles.append(Role(f"data.channels.{name}.exposure", channel.exposure, "exposure", name))
+        if channel.reach is not None and channel.frequency is not None:
+            roles.append(Role(f"data.channels.{name}.reach", channel.reach, "exposure", name))
+            roles.append(Role(f"data.channels.{name}.frequency", channel.frequency, "frequency", name))
     roles += [Role(f"data.organic.{n}.exposure", o.exposure, "organic", n) for n, o in data.organic.items()]
     roles += [Role("data.treatments", c, "treatment", c) for c in data.treatments]
     roles += [Role("data.controls", c, "control", c) for c in data.controls]

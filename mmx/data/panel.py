@@ -14,7 +14,7 @@ import numpy.typing as npt
 import xarray as xr
 
 NATIONAL = "national"
-NAMED = ("organic", "treatment", "control", "event")
+NAMED = ("organic", "frequency", "treatment", "control", "event")
 Floats = npt.NDArray[np.float64]
 
 
@@ -27,7 +27,8 @@ class Panel:
     data : xarray.Dataset
         ``kpi (geo, time)`` in the user's units, NaN outside the window where the file has none;
         ``spend (geo, time, channel)`` in money per period, >= 0; ``exposure (geo, time, channel)``, equal to spend
-        where a channel has no exposure column; ``organic (geo, time, organic_name)`` exposure; ``treatment (geo, time,
+        where a channel has no exposure column, and to reach where it has that; ``media_frequency (geo, time,
+        frequency_name)`` of the channels with reach; ``organic (geo, time, organic_name)`` exposure; ``treatment (geo, time,
         treatment_name)``; ``control (geo, time, control_name)``; ``event (geo, time, event_name)`` 0/1 or share of the
         period;
         ``unit_value (geo, time)`` money per KPI unit, 1 where the KPI is money or an index; ``population (geo)``, NaN
@@ -46,6 +47,8 @@ class Panel:
         What policies repaired and what a reader should know, one sentence each. Logged with the run.
     has_exposure : tuple of bool, (channel,)
         Whether a channel has an exposure column of its own.
+    groups : tuple of str, (geo,)
+        What each geo belongs to; empty without a second level.
     columns : tuple of (str, str)
         Name and type of every column of the file, for drift checks.
     """
@@ -59,16 +62,23 @@ class Panel:
     notes: tuple[str, ...] = ()
     has_exposure: tuple[bool, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
+    groups: tuple[str, ...] = ()
 
     def array(self, name: str) -> Floats:
         """Values of one variable as float64, a copy."""
         return np.array(self.data[name].values, dtype=np.float64)
 
     def names(self, dim: str) -> tuple[str, ...]:
-        """Labels along ``geo``, ``channel``, ``organic``, ``treatment``, ``control`` or ``event``."""
+        """Labels along ``geo``, ``channel``, ``organic``, ``frequency``, ``treatment``, ``control`` or ``event``."""
         # an xarray variable of several dimensions cannot bear the name of one of them
         label = f"{dim}_name" if dim in NAMED else dim
         return tuple(str(v) for v in self.data[label].values) if label in self.data.sizes else ()
+
+    @property
+    def media_frequency(self) -> Floats:
+        """Frequency of the channels with reach, (geo, time, frequency_name)."""
+        none = np.zeros((self.data.sizes["geo"], self.data.sizes["time"], 0))
+        return self.array("media_frequency") if "media_frequency" in self.data else none
 
     @cached_property
     def window(self) -> npt.NDArray[np.bool_]:

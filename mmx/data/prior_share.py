@@ -1,7 +1,7 @@
 """What the priors say about media before any data: the share of the KPI that they imply.
 
 ``share_c = roas_c * spend_c / KPI money`` for a prior on ROAS, the prior itself for one on the contribution; a prior on a
-coefficient implies no share without the response curve and is left out.
+coefficient or a marginal ROAS implies no share without the response curve and is left out.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def implied_shares(config: Config, spend: Mapping[str, float], organic: tuple[st
     together = False
     for name, channel in config.data.channels.items():
         prior = channel.priors or config.model.priors
-        if name not in spend or prior.kind == "coefficient":
+        if name not in spend or prior.kind in ("coefficient", "mroas"):
             continue
         if prior.kind == "roas":
             out.append(Implied(name, True, prior, spend[name] / money))

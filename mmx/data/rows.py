@@ -41,6 +41,8 @@ class Rows:
     dates : array of datetime64[D], (row,)
         NaT where unknown.
     geos : array of str, (row,)
+    groups : array of str, (row,), or None
+        What the geos are grouped by.
     lines : array of int, (row,)
         Line of the file.
     roles : tuple of Role
@@ -58,6 +60,7 @@ class Rows:
 
     dates: Dates
     geos: Cells
+    groups: Cells | None
     lines: Ints
     roles: tuple[Role, ...]
     numbers: Mapping[str, Floats]
@@ -103,7 +106,8 @@ def read_rows(table: Table, roles: Sequence[Role], dates: Dates | None, config: 
     known = np.full(size, np.datetime64("NaT", "D")) if dates is None else dates
     return Rows(
         dates=known,
-        geos=_geos(table, roles, findings),
+        geos=_labels(table, roles, "geo", NATIONAL, findings),
+        groups=_labels(table, roles, "group", "", findings) if any(r.kind == "group" for r in roles) else None,
         lines=table.lines,
         roles=tuple(roles),
         numbers=numbers,
@@ -125,21 +129,20 @@ def _refuse_text(table: Table, role: Role, bad: Bools, findings: Findings) -> No
     findings.refuse(f"column {role.column!r}, {rows_of(shown)}", came, f"numbers, as {role.key} names it", remedy)
 
 
-def _geos(table: Table, roles: Sequence[Role], findings: Findings) -> Cells:
-    role = next((r for r in roles if r.kind == "geo"), None)
+def _labels(table: Table, roles: Sequence[Role], kind: Kind, default: str, findings: Findings) -> Cells:
+    """Geos, or what they are grouped by, as text."""
+    role = next((r for r in roles if r.kind == kind), None)
     if role is None:
-        return np.full(table.lines.size, NATIONAL, dtype=object)
-    cells = table.columns[role.column]
-    geos = text_of(cells)
+        return np.full(table.lines.size, default, dtype=object)
+    labels = text_of(table.columns[role.column])
     # "NA" is Namibia here, so only a truly empty cell is a missing geo
-    blank = np.array([not g.strip() for g in geos], dtype=bool)
+    blank = np.array([not g.strip() for g in labels], dtype=bool)
     if blank.any():
         where = f"column {role.column!r}, {rows_of(table.lines_of(role.column)[blank])}"
-        findings.refuse(
-            where, f"{plural(int(blank.sum()), 'row')} without a geo", "a geo in every row", "Fill it in or delete the rows."
-        )
-    refuse_spellings(role.column, geos[~blank], findings)
-    return geos
+        came = f"{plural(int(blank.sum()), 'row')} without a {kind}"
+        findings.refuse(where, came, f"a {kind} in every row", "Fill it in or delete the rows.")
+    refuse_spellings(role.column, labels[~blank], findings)
+    return labels
 
 
 def refuse_spellings(column: str, levels: Cells, findings: Findings) -> None:
@@ -228,6 +231,7 @@ def _take(rows: Rows, keep: Bools) -> Rows:
     return Rows(
         dates=rows.dates[keep],
         geos=rows.geos[keep],
+        groups=None if rows.groups is None else rows.groups[keep],
         lines=rows.lines[keep],
         roles=rows.roles,
         numbers={k: v[keep] for k, v in rows.numbers.items()},

@@ -93,6 +93,26 @@ def locate(config: Config, data: str | Path | None = None) -> Path:
         raise _unusable(
             "no table was named", "data.path", "it is null", "a CSV or Parquet file", "Set data.path or give --data FILE."
         )
+    return find(named, "data.path", "table", "Correct data.path, give --data FILE")
+
+
+def find(named: str | Path, key: str, what: str, remedy: str) -> Path:
+    """Find a file that a setting names, as ``locate`` does.
+
+    Parameters
+    ----------
+    named : path
+    key : str
+        The setting, such as ``data.path``.
+    what : str
+        The file in a word, for messages.
+    remedy : str
+        What to do where there is none, without the final stop.
+
+    Raises
+    ------
+    DataError
+    """
     path = Path(named).expanduser()
     if path.is_file():
         return path
@@ -108,23 +128,21 @@ def locate(config: Config, data: str | Path | None = None) -> Path:
             return found[0]
         if found:
             came = f"{DATA_DIR} holds {plural(len(found), 'file')} of that name: {listed(found)}"
-            raise _unusable(
-                f"the table {named} is not unique", "data.path", came, "one file", "Write the folder into data.path."
-            )
+            raise _unusable(f"the {what} {named} is not unique", key, came, "one file", f"Write the folder into {key}.")
         tried += [str(root / path), str(root / "*" / path.name)]
-    what = "it is a folder" if path.is_dir() else f"there is no such file (looked for {', '.join(tried)})"
+    came = "it is a folder" if path.is_dir() else f"there is no such file (looked for {', '.join(tried)})"
     hint = "" if folder else f", or set {DATA_DIR} to the folder that holds it"
-    raise _unusable(
-        f"the table {named} was not found",
-        "data.path",
-        what,
-        "a CSV or Parquet file",
-        f"Correct data.path, give --data FILE{hint}.",
-    )
+    raise _unusable(f"the {what} {named} was not found", key, came, "a CSV or Parquet file", f"{remedy}{hint}.")
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, row: str = "one row per date") -> Table:
     """Read a CSV (comma, UTF-8, with or without BOM) or Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+    row : str
+        What the table should hold, for the message where it has no rows.
 
     Raises
     ------
@@ -153,7 +171,7 @@ def read_table(path: Path) -> Table:
             "Parquet",
             "Write it again, or name it .csv if it is CSV.",
         )
-    return _csv(path, _decode(path, content), digest)
+    return _csv(path, _decode(path, content), digest, row)
 
 
 def _decode(path: Path, content: bytes) -> str:
@@ -181,7 +199,7 @@ def _decode(path: Path, content: bytes) -> str:
     return text
 
 
-def _csv(path: Path, text: str, digest: str) -> Table:
+def _csv(path: Path, text: str, digest: str, row: str) -> Table:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     records: list[list[str]] = []
     lines: list[int] = []
@@ -223,7 +241,7 @@ def _csv(path: Path, text: str, digest: str) -> Table:
             Problem(rows_of(blank), f"{plural(len(blank), 'row')} without any value", "values", "Delete these rows.")
         )
     if not kept and not problems:
-        raise _refuse(path, "the file", "it has a header and no rows", "one row per date", "Export the table again.")
+        raise _refuse(path, "the file", "it has a header and no rows", row, "Export the table again.")
     columns: dict[str, Cells] = {}
     for i, name in enumerate(names):
         columns.setdefault(name, np.array([record[i] for record, _ in kept], dtype=object))

@@ -36,6 +36,7 @@ def panel_to_dataset(panel: Panel) -> xr.Dataset:
         "notes": list(panel.notes),
         "has_exposure": list(panel.has_exposure),
         "columns": [list(c) for c in panel.columns],
+        "groups": list(panel.groups),
         "labels": {str(d): [str(v) for v in panel.data[d].values] for d in panel.data.dims if d != "time"},
     }
     days = panel.data["time"].values.astype("datetime64[D]").astype(np.int64)
@@ -80,4 +81,5 @@ def panel_from_dataset(dataset: xr.Dataset) -> Panel:
         notes=tuple(meta["notes"]),
         has_exposure=tuple(bool(v) for v in meta["has_exposure"]),
         columns=tuple((str(name), str(kind)) for name, kind in meta["columns"]),
+        groups=tuple(str(v) for v in meta.get("groups", ())),
     )

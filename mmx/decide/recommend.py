@@ -63,7 +63,7 @@ def recommend(
     NotConvergedError
         If the fit failed its gate and ``allow_unconverged`` is False.
     DecisionError
-        If the total cannot be reached within the bounds, or the data are too short for the horizon.
+        If the model is multiplicative, the total cannot be reached within the bounds, or the data are too short.
     """
     if not fit.converged and not allow_unconverged:
         reasons = "; ".join(fit.gate.reasons)
@@ -72,6 +72,12 @@ def recommend(
             "Sample longer (sampler.tune, sampler.draws), simplify the model, or pass --allow-unconverged"
         )
     posterior = fit.posterior
+    if posterior.structure.multiplicative:
+        raise DecisionError(
+            f"the fit {fit.spec.name} is multiplicative (likelihood {fit.spec.model.likelihood}): what a channel brings "
+            "depends on the other channels' spend, and plans are made for additive models only. Fit model.likelihood: "
+            "normal or student_t, or negative_binomial with model.link: identity"
+        )
     try:
         window = posterior.reference(horizon, reference)
     except ValueError as error:

@@ -74,7 +74,7 @@ def prepare(sources: Iterable[Source]) -> None:
     if not missing or not sys.executable:
         return
     path = os.pathsep.join(p for p in (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")) if p)
-    program = "import sys; from pathlib import Path; from mmx.machine import code; code.build(sys.argv[1], Path(sys.argv[2]))"
+    program = "import pathlib, sys; from mmx.machine import code; code.build_apart(sys.argv[1], pathlib.Path(sys.argv[2]))"
     started = [
         subprocess.Popen(
             [sys.executable, "-c", program, source.module, str(source.folder)], env={**os.environ, "PYTHONPATH": path}
@@ -111,6 +111,29 @@ def build(module: str, folder: Path) -> None:
         shutil.rmtree(made)
         if not folder.is_dir():
             raise
+
+
+def build_apart(module: str, folder: Path) -> None:
+    """Build in a process that runs none of the functions: numba would write machine code of each for itself on the way.
+
+    That takes half of the time. Where numba has other names for these steps, nothing is skipped. Of several processes that
+    want the same code one compiles, and the others wait.
+    """
+    from filelock import FileLock
+    from numba.core import codegen
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        if not folder.is_dir():
+            _skip_running(codegen)
+            build(module, folder)
+
+
+def _skip_running(codegen: Any) -> None:
+    steps = [("JITCodeLibrary", "_finalize_specific"), ("JITCPUCodegen", "_add_module"), ("JITCPUCodegen", "set_env")]
+    if all(hasattr(getattr(codegen, owner, None), name) for owner, name in steps):
+        for owner, name in steps:
+            setattr(getattr(codegen, owner), name, lambda *_: None)
 
 
 def _machine() -> Any:

@@ -43,6 +43,15 @@ def drift_sd(frequency: jax.Array, sd: jax.Array, length: jax.Array) -> jax.Arra
     return sd * jnp.exp(0.5 * log_density)
 
 
+def sparse_sd(slab: jax.Array, local: jax.Array, whole: jax.Array) -> jax.Array:
+    """Prior standard deviations of sparse coefficients: ``local * whole``, not above the slab.
+
+    Source: Piironen and Vehtari (2017), Sparsity information and regularization in the horseshoe, eq. 2.8, with a fixed slab.
+    """
+    free = local * whole
+    return slab * free / jnp.sqrt(slab**2 + free**2)
+
+
 def project(cells: jax.Array, inputs: dict[str, Any]) -> jax.Array:
     """Design transposed times cells (time, geo): (column,). Most columns are the same in all geos."""
     by_cell = jnp.einsum("tgp,tg->p", inputs["z_cell"], cells)

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from mmx.data.panel import Floats
 from mmx.machine import code
-from mmx.mmm.evaluate_data import ADSTOCK_CODES, LAYOUTS, SATURATION_CODES, SHAPES, Data
+from mmx.mmm.evaluate_data import LAYOUTS, Data
+from mmx.mmm.kernel_codes import ADSTOCK_CODES, SATURATION_CODES, order_codes
 from mmx.mmm.structure import Structure
 
 Ints = npt.NDArray[np.int64]
@@ -26,14 +27,8 @@ FEWEST = 16  # Draws in a block.
 _HERE = Path(__file__).parent
 SOURCE = code.Source(
     "mmx.mmm.evaluate_call",
-    (*_HERE.glob("evaluate*.py"), _HERE / "kernel_math.py", _HERE / "kernel_options.py", *code.FILES),
+    (*_HERE.glob("evaluate*.py"), *(_HERE / f"kernel_{name}.py" for name in ("math", "options", "windows")), *code.FILES),
 )
-
-
-def supports(structure: Structure) -> bool:
-    """Whether every family of a structure has an entry here; others go through JAX."""
-    adstocks = all(family in ADSTOCK_CODES for family, _ in structure.adstock)
-    return adstocks and all(family in SATURATION_CODES for family in structure.saturation)
 
 
 def levels(
@@ -98,14 +93,15 @@ def coefficients(
     samples = len(drawn["effect"])
     data = _data(structure, inputs)
     shapes, noise = _shapes(structure, params, samples), _floats(params["noise"][:, 0])
+    control = _floats(params["control"]) if structure.signed else np.zeros((samples, 0))
     names = ("effect", "factor", "prior_sd", "shared_noise", "geo_noise")
     effect, factor, prior_sd, shared_noise, geo_noise = (_floats(drawn[name]) for name in names)
     beta = np.empty((samples, structure.geos, structure.media))
     gamma, geo = np.empty((samples, structure.columns)), np.empty((samples, *data.local_w.shape))
 
     def block(rows: slice) -> None:
-        own = (shapes[rows], effect[rows], factor[rows], prior_sd[rows], noise[rows], shared_noise[rows], geo_noise[rows])
-        _call("coefficients", data, *own, beta[rows], gamma[rows], geo[rows])
+        own = (shapes, effect, factor, prior_sd, noise, control, shared_noise, geo_noise)
+        _call("coefficients", data, *(values[rows] for values in own), beta[rows], gamma[rows], geo[rows])
 
     _in_blocks(samples, block)
     return beta, gamma, geo
@@ -130,14 +126,15 @@ def _in_blocks(samples: int, block: Callable[[slice], None]) -> None:
 
 
 def _data(structure: Structure, inputs: Mapping[str, Any]) -> Data:
-    before = inputs["x_before"] if structure.carry_in else inputs["x_before"][:0]
     return Data(
         codes=_codes(structure),
         direct=np.array([kind == "coefficient" for kind in structure.kind], dtype=np.int64),
         numerator=_floats(inputs["numerator"]),
         x=_by_medium(inputs["x"]),
-        x_before=_by_medium(before),
+        x_other=_by_medium(inputs["x_other"]),
+        counted=_floats(inputs["counted"]),
         money=_floats(inputs["money_train"]),
+        signed=_by_medium(inputs["signed"]),
         y=_floats(inputs["y"]),
         w=_floats(inputs["w"]),
         z_cell=_floats(inputs["z_cell"]),
@@ -152,16 +149,16 @@ def _data(structure: Structure, inputs: Mapping[str, Any]) -> Data:
 
 def _codes(structure: Structure) -> Ints:
     adstock = [(ADSTOCK_CODES[family], window) for family, window in structure.adstock]
-    columns = [(*code, SATURATION_CODES[family]) for code, family in zip(adstock, structure.saturation, strict=True)]
-    return np.array(np.transpose(columns), dtype=np.int64, order="C")
+    codes = np.array([(*code, SATURATION_CODES[f]) for code, f in zip(adstock, structure.saturation, strict=True)])
+    return np.ascontiguousarray(np.column_stack([codes, order_codes(structure)]).T, dtype=np.int64)
 
 
 def _shapes(structure: Structure, params: Mapping[str, Floats], samples: int) -> Floats:
-    """Shape parameters of all media, (sample, media, 5); NaN where a medium lacks one."""
-    shapes = np.full((samples, structure.media, len(SHAPES)), np.nan)
-    for block in structure.blocks:
-        if block.name in SHAPES:
-            shapes[:, list(block.media), SHAPES.index(block.name)] = params[block.name]
+    """Shape parameters of all media, (sample, media, 4): two of the adstock, two of the saturation; NaN where there is none."""
+    shapes = np.full((samples, structure.media, 4), np.nan)
+    for name, places in structure.shape_places.items():
+        for i, (medium, column) in enumerate(places):
+            shapes[:, medium, column] = params[name][:, i]
     return shapes
 
 

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmx.mmm.evaluate_curves import carry, saturate
+from mmx.mmm.evaluate_curves import level
 from mmx.mmm.evaluate_options import compiled
 
 
 @compiled
 def _media(data, shapes, effect, factor, residual, beta, u, h):  # type: ignore[no-untyped-def]
     """Fill one draw's coefficients ``beta`` (geo, media) and take all media off the KPI in ``residual`` (time, geo)."""
-    media, times, geos = data.x.shape
-    u_flat, h_flat, acted = u.reshape(-1), h.reshape(-1), np.empty(geos)
+    times, geos = residual.shape
+    media = data.codes.shape[1]
+    acted = np.empty(geos)
     for m in range(media):
         unit = 1.0
         if not data.direct[m]:
             acted[:] = 0.0
-            if data.x_before.shape[1] > 0:
-                carry(data.codes[0, m], data.codes[1, m], shapes[m], data.x_before[m], u)
-                saturate(data.codes[2, m], shapes[m], u_flat, h_flat)
+            if data.counted[m, 1] != 0.0:
+                level(data.codes[:, m], shapes[m], m, data.x_other, u, h)
                 for t in range(times):
                     for g in range(geos):
-                        acted[g] -= data.money[t, g] * h[t, g]
-        carry(data.codes[0, m], data.codes[1, m], shapes[m], data.x[m], u)
-        saturate(data.codes[2, m], shapes[m], u_flat, h_flat)
+                        acted[g] += data.counted[m, 1] * data.money[t, g] * h[t, g]
+        level(data.codes[:, m], shapes[m], m, data.x, u, h)
         if not data.direct[m]:
             per_unit = 0.0
             for t in range(times):
                 for g in range(geos):
-                    acted[g] += data.money[t, g] * h[t, g]
+                    acted[g] += data.counted[m, 0] * data.money[t, g] * h[t, g]
             for g in range(geos):
                 per_unit += factor[g, m] * acted[g]
             unit = data.numerator[m] / per_unit
@@ -92,11 +91,14 @@ def _factorise(matrix):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def coefficients(data, shapes, effect, factor, prior_sd, noise, shared_noise, geo_noise, beta, gamma, geo):  # type: ignore[no-untyped-def]
+def coefficients(  # type: ignore[no-untyped-def]
+    data, shapes, effect, factor, prior_sd, noise, control, shared_noise, geo_noise, beta, gamma, geo
+):
     """Fill ``beta`` (sample, geo, media), ``gamma`` (sample, column) and ``geo`` (sample, local column, geo) of draws.
 
-    ``shapes`` (sample, media, 5), ``effect`` (sample, media), ``factor`` (sample, geo, media), ``prior_sd`` (sample, column),
-    ``noise`` (sample,); ``shared_noise`` (sample, column) and ``geo_noise`` (sample, local column, geo) are standard normals.
+    ``shapes`` (sample, media, 4), ``effect`` (sample, media), ``factor`` (sample, geo, media), ``prior_sd`` (sample, column),
+    ``noise`` (sample,), ``control`` (sample, signed control); ``shared_noise`` (sample, column), ``geo_noise`` (sample, local
+    column, geo): standard normals.
     """
     _, times, geos = data.x.shape
     n = prior_sd.shape[1]
@@ -105,6 +107,8 @@ def coefficients(data, shapes, effect, factor, prior_sd, noise, shared_noise, ge
     geo_precision, geo_rhs = np.ones((own, geos)), np.empty((own, geos))
     for s in range(noise.size):
         residual[:] = data.y
+        for k in range(data.signed.shape[0]):
+            residual -= control[s, k] * data.signed[k]
         _media(data, shapes[s], effect[s], factor[s], residual, beta[s], u, h)
         precision = 1.0 / (noise[s] * noise[s])
         _normal(data, residual, prior_sd[s], precision, matrix, rhs, geo_precision, geo_rhs)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-ADSTOCK_CODES = {"geometric": 0, "delayed": 1, "two_stage": 2}
-SATURATION_CODES = {"hill": 0, "logistic": 1}
-SHAPES = ("alpha", "theta", "half_saturation", "slope", "lam", "stage")  # Columns of the array of shapes.
-
 
 class Data(NamedTuple):
-    """What all draws share, as contiguous arrays; ``x_before`` has no rows where nothing acts before the training rows."""
+    """What all draws share, as contiguous arrays."""
 
-    codes: Any  # (3, media) adstock, window, saturation
+    codes: Any  # (4, media) adstock, window, saturation, and kernel_codes.order_codes
     direct: Any  # (media,) 1 where the effect is the coefficient
     numerator: Any  # (media,)
-    x: Any  # (media, time, geo)
-    x_before: Any  # (media, time, geo)
+    x: Any  # (media + frequencies, time, geo)
+    x_other: Any  # (media + frequencies, time, geo)
+    counted: Any  # (media, 2) how often the effect counts x and x_other
     money: Any  # (time, geo) of training rows
+    signed: Any  # (signed control, time, geo)
     y: Any  # (time, geo)
     w: Any  # (time, geo)
     z_cell: Any  # (time, geo, cell column)
@@ -34,8 +32,10 @@ _DATA = Data(
     direct="i1",
     numerator="f1",
     x="f3",
-    x_before="f3",
+    x_other="f3",
+    counted="f2",
     money="f2",
+    signed="f3",
     y="f2",
     w="f2",
     z_cell="f3",
@@ -49,5 +49,5 @@ _DATA = Data(
 LAYOUTS: dict[str, tuple[Any, ...]] = {  # Arguments of each function: see ``mmx.machine.code.table_of``.
     "by_period": ("i2", "f3", "f3", "f3", "f2", "i0", "f3"),
     "by_group": ("i2", "f3", "f3", "f3", "f3", "f2", "i2", "f1", "f4"),
-    "coefficients": (_DATA, "f3", "f2", "f3", "f2", "f1", "f2", "f3", "f3", "f2", "f3"),
+    "coefficients": (_DATA, "f3", "f2", "f3", "f2", "f1", "f2", "f2", "f3", "f3", "f2", "f3"),
 }

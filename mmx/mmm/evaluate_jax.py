@@ -12,14 +12,13 @@ import numpy.typing as npt
 
 from mmx.data.panel import Floats
 from mmx.jax_setup import jax, jnp
-from mmx.mmm import collapse, density
+from mmx.mmm import collapse, correlated, density, reference
 from mmx.mmm.structure import Structure
 
 BLOCK = 250  # Draws per compiled call of the coefficients.
 BLOCK_CELLS = 1_000_000  # Numbers per array of one block: about 8 MB, which stays near the processor.
 WORKERS = 2
 ROWS = 64
-SHAPES = ("alpha", "theta", "half_saturation", "slope", "lam", "stage")
 
 
 @cache
@@ -41,7 +40,7 @@ def levels(
     x, money = (np.concatenate([v, np.zeros((more, *v.shape[1:]))]) for v in (x, money))
     size = min(max(1, BLOCK_CELLS // x.size), samples)
     compiled = _levels(structure)
-    shapes = {b.name: params[b.name] for b in structure.blocks if b.name in SHAPES}
+    shapes = {b.name: params[b.name] for b in structure.blocks if b.name in structure.shape_places}
 
     def block(start: int) -> Any:
         stop = min(start + size, samples)
@@ -75,9 +74,17 @@ def totals(
 @cache
 def _coefficients(structure: Structure) -> Callable[..., Any]:
     def one(params: dict[str, jax.Array], drawn: dict[str, jax.Array], inputs: dict[str, Any]) -> tuple[jax.Array, ...]:
-        media, beta = density.media_effect(structure, params, inputs)
+        _, beta = density.media_effect(structure, params, inputs)
+        effect, sd = density.sampled_effect(structure, params, inputs), density.baseline_sd(structure, params, inputs)
+        if not structure.collapsed:
+            return beta, *reference.coefficients(structure, params, effect, sd, inputs)[:2]
+        residual = inputs["y"] - effect
+        if not structure.plain:
+            rho = density.autocorrelation(structure, params)
+            equations = correlated.normal_equations(residual, sd, params["noise"], rho, inputs)
+            return beta, *correlated.draw_back(equations, drawn["shared_noise"], drawn["geo_noise"])
         noise = params["noise"][0]
-        normal = collapse.normal_equations(inputs["y"] - media, density.baseline_sd(structure, params, inputs), noise, inputs)
+        normal = collapse.normal_equations(residual, sd, noise, inputs)
         gamma, geo = collapse.draw_back(normal, noise, inputs, drawn["shared_noise"], drawn["geo_noise"])
         return beta, gamma, geo
 

@@ -148,12 +148,14 @@ def fit(
     """
     began = time.perf_counter()
     row_weights = _row_weights(panel, weights)
+    if spec.model.autocorrelation:
+        _refuse_gaps(row_weights)
     resolved = resolve(spec, panel, row_weights > 0)
     structure, inputs, _ = prepare(resolved, panel, row_weights)
     target = build(structure, inputs, panel.names("channel") + panel.names("organic"))
     earlier = None if start is None else _start(start, target.names)
     lineage = None if start is None else start.sha256
-    silent = _silent(resolved, panel, row_weights)
+    silent = [*_silent(resolved, panel, row_weights), *_varying(resolved)]
 
     def attempt(settings: SamplerSettings, earlier: Draws | None) -> Fit:
         draws = sample(target, settings, seed=seed, start=earlier, cores=cores, progress=progress)
@@ -246,6 +248,16 @@ def _row_weights(panel: Panel, weights: npt.NDArray[np.float64] | None) -> Float
     return used
 
 
+def _refuse_gaps(weights: Floats) -> None:
+    """Refuse row weights that the autoregression of the noise cannot step over."""
+    used = np.flatnonzero(weights > 0)
+    if (weights[used] != 1.0).any() or used[-1] - used[0] + 1 != len(used):
+        raise ValueError(
+            "with model.autocorrelation the training rows must follow each other with weight 1: noise is passed on from each "
+            "period to the next. Hold out rows at the end, or set autocorrelation: false"
+        )
+
+
 def _start(start: Fit, names: tuple[str, ...]) -> Draws:
     """Draws of an earlier fit as they are stored, so that one read back from its file starts the same chains."""
     posterior = start.posterior
@@ -298,6 +310,19 @@ def _silent(spec: Spec, panel: Panel, weights: Floats) -> list[str]:
         f"{name} has no exposure in the training rows: its effect takes the coefficient prior model.silent_prior."
         for (name, medium), kind in zip(media, spec.constants.kind, strict=True)
         if kind == "coefficient" and medium.priors.kind != "coefficient"
+    ]
+
+
+def _varying(spec: Spec) -> list[str]:
+    """What to know where effectiveness changes over time, in words."""
+    media = [*spec.channels.items(), *spec.organic.items()]
+    names = [name for name, medium in media if medium.effectiveness != "constant"]
+    if not names:
+        return []
+    return [
+        f"The effectiveness of {', '.join(names)} changes over time. Saturation and changing effectiveness can look alike "
+        "(Dew, Padilla and Shchetkina, 2024): compare with effectiveness: constant, and trust a change that an experiment "
+        "confirms."
     ]
 
 

@@ -10,12 +10,19 @@ from mmx.mmm.kernel_options import OPTIONS
 
 
 @njit(**OPTIONS)
-def drift_scale(value, special, prior_sd, frequency):  # type: ignore[no-untyped-def]
-    """Prior standard deviations of all columns; the last ones are the drift's (Matern 5/2)."""
+def scales(value, special, prior_sd, frequency, sparse):  # type: ignore[no-untyped-def]
+    """Prior standard deviations of all columns; the last ones are the drift's (Matern 5/2, or knots)."""
     sd = prior_sd.copy()
+    for k in range(sparse.size):
+        slab, free = sd[sparse[k]], value[special[6] + k] * value[special[7]]
+        sd[sparse[k]] = slab * free / np.sqrt(slab**2 + free**2)
     if special[1] < 0:
         return sd
     drift = sd[sd.size - frequency.size :]
+    if special[2] < 0:  # Knots.
+        for j in range(drift.size):
+            drift[j] = value[special[1]]
+        return sd
     decay = 5.0 / value[special[2]] ** 2
     height = np.log(value[special[1]]) + 0.5 * (np.log(16.0 / 3.0) + 2.5 * np.log(decay))
     for j in range(frequency.size):
@@ -24,12 +31,21 @@ def drift_scale(value, special, prior_sd, frequency):  # type: ignore[no-untyped
 
 
 @njit(**OPTIONS)
-def drift_back(value, special, by_sd, prior_sd, frequency, by_value):  # type: ignore[no-untyped-def]
-    """Carry the gradient of the drift's scales to its standard deviation and length."""
+def scales_back(value, special, by_sd, sd, frequency, sparse, by_value):  # type: ignore[no-untyped-def]
+    """Carry the gradient of the columns' scales to the parameters that they are made of."""
+    for k in range(sparse.size):
+        local, whole = value[special[6] + k], value[special[7]]
+        by_free = by_sd[sparse[k]] * (sd[sparse[k]] / (local * whole)) ** 3
+        by_value[special[6] + k] += by_free * whole
+        by_value[special[7]] += by_free * local
     if special[1] < 0:
         return
-    fixed = prior_sd.size - frequency.size
-    by_drift, drift = by_sd[fixed:], prior_sd[fixed:]
+    fixed = sd.size - frequency.size
+    by_drift, drift = by_sd[fixed:], sd[fixed:]
+    if special[2] < 0:
+        for j in range(drift.size):
+            by_value[special[1]] += by_drift[j]
+        return
     length = value[special[2]]
     decay = 5.0 / length**2
     total, by_decay = 0.0, 0.0
@@ -131,7 +147,7 @@ def collapsed(residual, geos, sd, noise, a, cotangent):  # type: ignore[no-untyp
         row[i] += by_prior[i]
     rhs = project(cotangent, geos, a.z_cell, a.z_time)
     geo_precision, geo_rhs = np.ones(a.own_w.size), np.zeros(a.own_w.size)
-    square, log_det = _geos_out(cotangent, precision, a, geo_precision, geo_rhs, matrix, rhs, square)
+    square, log_det = geos_out(cotangent, precision, a, geo_precision, geo_rhs, matrix, rhs, square)
     factorise(matrix, both, wide)
     inverse = both[:, wide:]
     mean, variance = np.zeros(wide), np.zeros(wide)
@@ -163,19 +179,25 @@ def collapsed(residual, geos, sd, noise, a, cotangent):  # type: ignore[no-untyp
 
 
 @njit(**OPTIONS)
-def _geos_out(weighted, precision, a, geo_precision, geo_rhs, matrix, rhs, square):  # type: ignore[no-untyped-def]
-    """Eliminate the geos' own coefficients from the normal equations; return the square and the log determinant so far."""
-    geos, n = geo_rhs.size // (1 + a.local.shape[0]), rhs.size
+def project_own(weighted, geos, local, out):  # type: ignore[no-untyped-def]
+    """Add the geos' own columns transposed times cells to an array (own,)."""
     for t in range(weighted.size // geos):
         row = weighted[t * geos : (t + 1) * geos]
         for g in range(geos):
-            geo_rhs[g] += row[g]
-    for k in range(a.local.shape[0]):
-        out = geo_rhs[(k + 1) * geos : (k + 2) * geos]
+            out[g] += row[g]
+    for k in range(local.shape[0]):
+        own = out[(k + 1) * geos : (k + 2) * geos]
         for t in range(weighted.size // geos):
-            row, column = weighted[t * geos : (t + 1) * geos], a.local[k, t * geos : (t + 1) * geos]
+            row, column = weighted[t * geos : (t + 1) * geos], local[k, t * geos : (t + 1) * geos]
             for g in range(geos):
-                out[g] += column[g] * row[g]
+                own[g] += column[g] * row[g]
+
+
+@njit(**OPTIONS)
+def geos_out(weighted, precision, a, geo_precision, geo_rhs, matrix, rhs, square):  # type: ignore[no-untyped-def]
+    """Eliminate the geos' own coefficients from the normal equations; return the square and the log determinant so far."""
+    geos, n = geo_rhs.size // (1 + a.local.shape[0]), rhs.size
+    project_own(weighted, geos, a.local, geo_rhs)
     log_det = 0.0
     for g in range(geo_rhs.size):
         geo_precision[g] = precision * a.own_w[g] + a.own_sd[g] ** -2.0
@@ -228,8 +250,8 @@ def _geos_back(precision, a, geo_precision, geo_rhs, inverse, mean, geo_mean):  
 
 
 @njit(**OPTIONS)
-def errors(residual, geos, precision, mean, geo_mean, a, cotangent):  # type: ignore[no-untyped-def]
-    """Fill the weighted error of the fitted baseline (cell,); return its weighted sum of squares."""
+def less_baseline(residual, geos, mean, geo_mean, a, out):  # type: ignore[no-untyped-def]
+    """Fill the residual (cell,) less a baseline of coefficients (column,) and of the geos' own (own,)."""
     cells = a.z_cell.shape[0]
     steady = mean[cells:]
     for t in range(residual.size // geos):
@@ -237,21 +259,27 @@ def errors(residual, geos, precision, mean, geo_mean, a, cotangent):  # type: ig
         level = 0.0
         for p in range(steady.size):
             level += row[p] * steady[p]
-        out, source = cotangent[t * geos : (t + 1) * geos], residual[t * geos : (t + 1) * geos]
+        row_out, source = out[t * geos : (t + 1) * geos], residual[t * geos : (t + 1) * geos]
         for g in range(geos):
-            out[g] = source[g] - level - geo_mean[g]
+            row_out[g] = source[g] - level - geo_mean[g]
     if geos > 1:
         for k in range(a.local.shape[0]):
             own = geo_mean[(k + 1) * geos : (k + 2) * geos]
             for t in range(residual.size // geos):
-                out, column = cotangent[t * geos : (t + 1) * geos], a.local[k, t * geos : (t + 1) * geos]
+                row_out, column = out[t * geos : (t + 1) * geos], a.local[k, t * geos : (t + 1) * geos]
                 for g in range(geos):
-                    out[g] -= column[g] * own[g]
+                    row_out[g] -= column[g] * own[g]
     for p in range(cells):
         column = a.z_cell[p]
         scale = mean[p]
         for i in range(residual.size):
-            cotangent[i] -= scale * column[i]
+            out[i] -= scale * column[i]
+
+
+@njit(**OPTIONS)
+def errors(residual, geos, precision, mean, geo_mean, a, cotangent):  # type: ignore[no-untyped-def]
+    """Fill the weighted error of the fitted baseline (cell,); return its weighted sum of squares."""
+    less_baseline(residual, geos, mean, geo_mean, a, cotangent)
     square = 0.0
     for i in range(residual.size):
         error = cotangent[i]

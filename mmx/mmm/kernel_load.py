@@ -15,13 +15,16 @@ from mmx.machine import code
 from mmx.mmm import evaluate
 from mmx.mmm.kernel_arrays import LAYOUT, Arrays
 
-SOURCE = code.Source("mmx.mmm.kernel_call", (*Path(__file__).parent.glob("kernel*.py"), *code.FILES))
+_FILES = (*Path(__file__).parent.glob("kernel*.py"), *code.FILES)
+SOURCE = code.Source("mmx.mmm.kernel_call", _FILES)
+GENERAL = code.Source("mmx.mmm.kernel_call_general", _FILES)
 
 
 def native(arrays: Arrays) -> Native:
     """Return the density of these arrays as C functions; the first call compiles all that a fit needs, side by side."""
-    code.prepare((SOURCE, evaluate.SOURCE, whiten_load.SOURCE))
-    addresses = code.load(SOURCE)
+    source = SOURCE if arrays.features.plain else GENERAL
+    code.prepare((source, evaluate.SOURCE, whiten_load.SOURCE))
+    addresses = code.load(source)
     return Native(addresses["log_density"], addresses["copy"], code.table_of((arrays,), (LAYOUT,)), arrays)
 
 

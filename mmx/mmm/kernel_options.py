@@ -13,3 +13,5 @@ STRICT: dict[str, Any] = {
 }
 # Sums may be taken in vectors. Calls are inlined: handing some forty arrays to a function costs more than most functions.
 OPTIONS: dict[str, Any] = {**STRICT, "forceinline": True, "fastmath": {"contract", "reassoc", "nsz"}}
+# For what is long and called once: a function that stays one is compiled in less time.
+CALLED: dict[str, Any] = {**OPTIONS, "forceinline": False}

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.data.panel import Floats
-from mmx.mmm import evaluate, evaluate_jax
+from mmx.mmm import evaluate, evaluate_jax, kernel_codes
 from mmx.mmm.structure import Structure
 
 
 def evaluator(structure: Structure) -> ModuleType:
-    """Return the module that evaluates draws of a structure."""
-    return evaluate if evaluate.supports(structure) else evaluate_jax
+    """Return the module that evaluates curves of a structure's draws."""
+    return evaluate if kernel_codes.has_curves(structure) else evaluate_jax
 
 
 def levels(

@@ -23,11 +23,13 @@ def build(structure: Structure) -> Callable[[dict[str, Any]], None]:
                 params[block.name] = numpyro.sample(site, dist.Beta(prior[0], prior[1]).to_event(1))
             elif block.kind == "half_normal":
                 params[block.name] = numpyro.sample(site, dist.HalfNormal(prior[0]).to_event(1))
+            elif block.kind == "half_cauchy":
+                params[block.name] = numpyro.sample(site, dist.HalfCauchy(prior[0]).to_event(1))
             else:
                 z = numpyro.sample(site, dist.Normal(0.0, 1.0).expand((block.size,)).to_event(1))
                 linear = prior[0] + prior[1] * z
-                if block.kind == "lognormal":
-                    linear = jnp.exp(linear)
+                if block.kind in ("lognormal", "degrees"):
+                    linear = jnp.exp(linear) + (2.0 if block.kind == "degrees" else 0.0)
                 elif block.kind == "effect":
                     linear = jnp.where(inputs["lognormal"], jnp.exp(linear), linear)
                 params[block.name] = linear

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmx.data.panel import Floats
-from mmx.mmm.levels import evaluator
+from mmx.mmm import evaluate, evaluate_jax, kernel_codes
 from mmx.mmm.structure import Block, Structure
 
 
@@ -43,7 +43,8 @@ def parameters_of(
         "shared_noise": rng.standard_normal((len(flat), structure.columns)),
         "geo_noise": rng.standard_normal((len(flat), *inputs["local_w"].shape)),
     }
-    beta, gamma, local = evaluator(structure).coefficients(structure, inputs, params, drawn)
+    solver = evaluate if kernel_codes.has_coefficients(structure) else evaluate_jax
+    beta, gamma, local = solver.coefficients(structure, inputs, params, drawn)
     local[:, 0] -= (local * inputs["local_middle"]).sum(axis=1)  # From columns that are measured from a geo's mean.
     return {name: _stored(value) for name, value in params.items()}, _stored(beta), _stored(gamma), _stored(local)
 
@@ -60,8 +61,10 @@ def constrained(structure: Structure, inputs: dict[str, Any], q: Floats) -> dict
 def _to_value(block: Block, q: Floats, prior: Floats, structure: Structure) -> Floats:
     if block.kind == "beta":
         value: Floats = 1.0 / (1.0 + np.exp(-q))
-    elif block.kind == "half_normal":
+    elif block.kind in ("half_normal", "half_cauchy"):
         value = np.exp(q)
+    elif block.kind == "degrees":
+        value = 2.0 + np.exp(prior[0] + prior[1] * q)
     else:
         linear = prior[0] + prior[1] * q
         logs = structure.lognormal if block.kind == "effect" else np.full(block.size, block.kind == "lognormal")
@@ -80,6 +83,8 @@ def prior_vectors(structure: Structure, inputs: dict[str, Any], count: int, rng:
             parts.append(np.log(share) - np.log1p(-share))
         elif block.kind == "half_normal":
             parts.append(np.log(np.abs(rng.normal(0.0, first, size))))
+        elif block.kind == "half_cauchy":
+            parts.append(np.log(first) + np.log(np.abs(rng.standard_cauchy(size))))
         else:
             parts.append(rng.standard_normal(size))
     return np.concatenate(parts, axis=1)
@@ -95,9 +100,14 @@ def unsigned(structure: Structure, q: Floats) -> Floats:
     if structure.geos == 1:
         return q
     out = q.copy()
-    sign = np.where(q[..., structure.slices["geo_sd"]] < 0, -1.0, 1.0)
-    out[..., structure.slices["geo_sd"]] *= sign
-    out[..., structure.slices["geo_z"]] *= np.repeat(sign, structure.geos - 1, axis=-1)
+    between = max(structure.groups - 1, 0)
+    deviations = out[..., structure.slices["geo_z"]].reshape(*q.shape[:-1], structure.media, structure.geos - 1)
+    for name, columns in (("geo_sd", slice(between, None)), ("group_sd", slice(0, between))):
+        if name in structure.slices:
+            sign = np.where(q[..., structure.slices[name]] < 0, -1.0, 1.0)
+            out[..., structure.slices[name]] *= sign
+            deviations[..., columns] *= sign[..., None]
+    out[..., structure.slices["geo_z"]] = deviations.reshape(*q.shape[:-1], -1)
     return out
 
 
@@ -125,13 +135,22 @@ def scales(structure: Structure, inputs: dict[str, Any], params: dict[str, Float
     factor = np.ones((samples, structure.geos, structure.media))
     if structure.geos > 1:
         z = params["geo_z"].reshape(samples, structure.media, structure.geos - 1)
+        between = max(structure.groups - 1, 0)
         for m in range(structure.media):
-            factor[:, :, m] = np.exp(params["geo_sd"][:, m : m + 1] * (z[:, m] @ inputs["geo_basis"][m].T))
-    prior_sd = np.broadcast_to(inputs["prior_sd"], (samples, structure.columns))
+            scaled = z[:, m] * params["geo_sd"][:, m : m + 1]
+            if between:
+                scaled[:, :between] = z[:, m, :between] * params["group_sd"][:, m : m + 1]
+            factor[:, :, m] = np.exp(scaled @ inputs["geo_basis"][m].T)
+    prior_sd = np.array(np.broadcast_to(inputs["prior_sd"], (samples, structure.columns)))
+    if structure.sparse:
+        slab, free = prior_sd[:, structure.sparse], params["sparse_local"] * params["sparse_global"]
+        prior_sd[:, structure.sparse] = slab * free / np.sqrt(slab**2 + free**2)
     if structure.drift_terms:
-        decay = 5.0 / params["drift_length"] ** 2
-        log_density = math.log(16.0 / 3.0) + 2.5 * np.log(decay) - 3.0 * np.log(decay + inputs["frequency"] ** 2)
-        drift = params["drift_sd"] * np.exp(0.5 * log_density)
+        drift = np.repeat(params["drift_sd"], structure.drift_terms, axis=1)
+        if structure.drift == "hsgp":
+            decay = 5.0 / params["drift_length"] ** 2
+            log_density = math.log(16.0 / 3.0) + 2.5 * np.log(decay) - 3.0 * np.log(decay + inputs["frequency"] ** 2)
+            drift = params["drift_sd"] * np.exp(0.5 * log_density)
         prior_sd = np.concatenate([prior_sd[:, : structure.columns - structure.drift_terms], drift], axis=1)
     return {"effect": effect, "factor": factor, "prior_sd": prior_sd}
 
@@ -144,11 +163,13 @@ def free_of(structure: Structure, inputs: dict[str, Any], params: dict[str, Floa
         if block.kind == "effect":
             logs = structure.lognormal
             parts.append((np.where(logs, np.log(np.where(logs, value, 1.0)), value) - prior[0]) / prior[1])
-        elif block.kind == "lognormal":
-            parts.append((np.log(value) - prior[0]) / prior[1])
+        elif block.kind in ("lognormal", "degrees"):
+            above = value if block.kind == "lognormal" else np.maximum(value - 2.0, 1e-6)
+            parts.append((np.log(above) - prior[0]) / prior[1])
         elif block.kind == "beta":
             inside = np.clip(value, 1e-7, 1 - 1e-7)  # A stored float32 may have been rounded to 0 or 1.
             parts.append(np.log(inside) - np.log1p(-inside))
         else:
-            parts.append(np.log(value) if block.kind == "half_normal" else (value - prior[0]) / prior[1])
+            positive = block.kind in ("half_normal", "half_cauchy")
+            parts.append(np.log(value) if positive else (value - prior[0]) / prior[1])
     return np.concatenate(parts, axis=-1)

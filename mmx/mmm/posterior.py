@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmx.data.panel import Floats, Panel
-from mmx.mmm.inputs import money_per_unit, scale_media
+from mmx.mmm import effectiveness, multiplicative
+from mmx.mmm.design import Design, build
+from mmx.mmm.inputs import money_per_unit, scaled_exposure
 from mmx.mmm.levels import levels, totals
-from mmx.mmm.resolve import media_exposure
 from mmx.mmm.structure import Structure
 from mmx.spec import Constants, Spec
 
@@ -96,13 +97,55 @@ class Posterior:
 
     @cached_property
     def exposure(self) -> Floats:
-        """Scaled exposure of all periods up to the last training row, (time, geo, media)."""
-        return scale_media(media_exposure(self.panel), self.constants)[: self.stop]
+        """Scaled exposure of all periods up to the last training row, then frequencies, (time, geo, media + frequencies)."""
+        return scaled_exposure(self.panel, self.constants)[: self.stop]
+
+    @cached_property
+    def design(self) -> Design:
+        """Design of the baseline over all periods of the panel."""
+        return build(self.spec, self.panel)
+
+    @property
+    def size(self) -> Floats:
+        """KPI units per unit of the scaled KPI, (geo,)."""
+        return np.array(self.constants.geo_scale) * self.constants.kpi_scale
 
     @cached_property
     def money(self) -> Floats:
-        """KPI money per unit of the scaled KPI up to the last training row, (time, geo)."""
-        return money_per_unit(self.panel, self.constants)[: self.stop]
+        """KPI money per unit of the scaled KPI up to the last training row, (time, geo).
+
+        Of a multiplicative model, the KPI's money itself in the training rows, and 0 in others: see ``mmx.mmm.multiplicative``.
+        """
+        money = money_per_unit(self.panel, self.constants)[: self.stop]
+        if not self.structure.multiplicative:
+            return money
+        kpi = self.panel.array("kpi").T[: self.stop] / self.size
+        return money * np.where(self.window[: self.stop, None], kpi, 0.0)
+
+    @cached_property
+    def zeroed(self) -> Floats:
+        """The exposure with none in the training rows, (time, geo, media + frequencies)."""
+        return self._multiplied(0.0)
+
+    def _multiplied(self, multiplier: float) -> Floats:
+        x = self.exposure.copy()
+        x[..., : self.structure.media] *= np.where(self.window[: self.stop], multiplier, 1.0)[:, None, None]
+        return x
+
+    def varied(self, periods: int) -> Floats | None:
+        """Factor on effects in the first periods, (sample, periods, media); None where effectiveness is constant.
+
+        After the panel's last row it stays as it is there.
+        """
+        if not self.structure.varies:
+            return None
+        known = self._effectiveness
+        return known[:, np.minimum(np.arange(periods), known.shape[1] - 1)]
+
+    @cached_property
+    def _effectiveness(self) -> Floats:
+        columns = effectiveness.basis(self.constants, self.panel, self.window)
+        return effectiveness.factors(self.structure, self.params, *columns)
 
     def extended(self, x: Floats, money: Floats, ahead: Floats) -> tuple[Floats, Floats]:
         """Append the tail: no exposure, and the money per unit ``ahead`` (geo,)."""
@@ -131,13 +174,13 @@ class Posterior:
         -------
         array, (sample, stop + tail, media)
         """
-        x = self.exposure * np.where(self.window[: self.stop], multiplier, 1.0)[:, None, None]
+        x = self._multiplied(multiplier)
         return self._levels(*(self.extended(x, self.money, self.mean_money) if tail else (x, self.money)), draws)
 
     @cached_property
     def has_carry_in(self) -> bool:
         """Whether media act before, or between, the training rows."""
-        return bool(self.exposure[~self.window[: self.stop]].any())
+        return bool(self.exposure[~self.window[: self.stop], :, : self.structure.media].any())
 
     def totals(self, multipliers: Sequence[float]) -> Floats:
         """Money per medium with the window's exposure multiplied, summed over the training rows and over the tail.
@@ -152,12 +195,21 @@ class Posterior:
         array, (sample, multiplier, 2, media)
             Training rows, then tail.
         """
+        if self.structure.multiplicative or self.structure.varies:
+            return np.stack([self._sums(self.levels(m)) for m in multipliers], axis=1)
         inside = self.window[: self.stop]
-        x, money = self.extended(np.where(inside[:, None, None], self.exposure, 0.0), self.money, self.mean_money)
+        moved = np.where(inside[:, None, None], self.exposure, 0.0)
+        moved[..., self.structure.media :] = 0.0
+        x, money = self.extended(moved, self.money, self.mean_money)
         before = np.zeros_like(x)
-        before[: self.stop][~inside] = self.exposure[~inside]
+        before[: self.stop] = self.exposure - moved
         groups = np.append(np.where(inside, 0, -1), np.ones(self.tail, dtype=int))
         return totals(self.structure, self.params, self.beta, x, before, money, groups, np.array(multipliers))
+
+    def _sums(self, by_period: Floats) -> Floats:
+        """Sums of (sample, stop + tail, media) over the training rows and over the tail, (sample, 2, media)."""
+        rows = np.flatnonzero(self.window[: self.stop])
+        return np.stack([by_period[:, rows].sum(axis=1), by_period[:, self.stop :].sum(axis=1)], axis=1)
 
     def response(
         self, spend: Floats, draws: npt.NDArray[np.intp] | None = None, *, reference: Reference | None = None
@@ -178,11 +230,19 @@ class Posterior:
         array, (sample, channel)
             Money (KPI units for an index) of horizon and tail, the carry-in of past spend included: differences between
             plans are what a decision is about.
+
+        Raises
+        ------
+        ValueError
+            If the model is multiplicative: what a channel brings then depends on the others' plans.
         """
+        if self.structure.multiplicative:
+            raise ValueError("a multiplicative model has no response by channel: the channels' effects multiply")
         channels, horizon = self.structure.channels, len(spend)
         reference = reference or self.reference(horizon)
         exposure = np.zeros((horizon, *self.exposure.shape[1:]))
         exposure[..., :channels] = spend * reference.exposure_per_money
+        exposure[..., self.structure.media :] = reference.frequency
         x = np.concatenate([self.exposure, exposure])
         money = np.concatenate([self.money, np.repeat(reference.money[None], horizon, axis=0)])
         value = self._levels(*self.extended(x, money, reference.money), draws, first=self.stop)
@@ -192,7 +252,13 @@ class Posterior:
     def _levels(self, x: Floats, money: Floats, draws: npt.NDArray[np.intp] | None, first: int = 0) -> Floats:
         chosen = slice(None) if draws is None else draws
         params = {name: value[chosen] for name, value in self.params.items()}
-        return levels(self.structure, params, self.beta[chosen], x, money, first)
+        if self.structure.multiplicative:
+            actual = np.zeros_like(x)
+            actual[: self.stop] = self.exposure
+            return multiplicative.levels(self.structure, params, self.beta[chosen], x, actual, money, first)
+        found = levels(self.structure, params, self.beta[chosen], x, money, first)
+        varied = self.varied(len(x))
+        return found if varied is None else found * varied[chosen, first:]
 
     def reference(self, horizon: int, kind: str = "last") -> Reference:
         """Spend and exposure of the reference window of a plan.
@@ -224,10 +290,16 @@ class Posterior:
         return Reference(
             spend=spend,
             exposure_per_money=per_money,
+            frequency=self._usual_frequency(start, stop),
             money=self.money[start:stop].mean(axis=0),
             starts=tuple(str(d.date()) for d in future_dates(first, horizon, self.panel.frequency)),
             kind=kind,
         )
+
+    def _usual_frequency(self, start: int, stop: int) -> Floats:
+        """Frequency in some periods, (period, geo, frequencies); where it is zero, the mean over active cells, which is 1."""
+        often = self.exposure[start:stop, :, self.structure.media :]
+        return np.where(often > 0, often, 1.0)
 
     def split_chains(self, values: Floats) -> Floats:
         """(sample, ...) as (chain, draw, ...)."""
@@ -244,6 +316,8 @@ class Reference:
         Money per period: the current plan.
     exposure_per_money : array, (horizon, geo, channel)
         Scaled exposure per unit of money; the channel's average where a cell has no spend.
+    frequency : array, (horizon, geo, frequencies)
+        Scaled frequency of channels with reach: a plan buys more or less reach at these.
     money : array, (geo,)
         KPI money per unit of the scaled KPI, the mean of the reference window.
     starts : tuple of str, (horizon,)
@@ -253,6 +327,7 @@ class Reference:
 
     spend: Floats
     exposure_per_money: Floats
+    frequency: Floats
     money: Floats
     starts: tuple[str, ...]
     kind: str

@@ -29,11 +29,13 @@ def build(structure: Structure, inputs: dict[str, Any]) -> Any:
                 value = pm.Beta(site, alpha=prior[0], beta=prior[1], shape=block.size)
             elif block.kind == "half_normal":
                 value = pm.HalfNormal(site, sigma=prior[0], shape=block.size)
+            elif block.kind == "half_cauchy":
+                value = pm.HalfCauchy(site, beta=prior[0], shape=block.size)
             else:
                 z = pm.Normal(site, mu=0.0, sigma=1.0, shape=block.size)
                 value = prior[0] + prior[1] * z
-                if block.kind == "lognormal":
-                    value = pt.exp(value)
+                if block.kind in ("lognormal", "degrees"):
+                    value = pt.exp(value) + (2.0 if block.kind == "degrees" else 0.0)
                 elif block.kind == "effect":
                     value = pt.switch(inputs["lognormal"], pt.exp(value), value)
             params.append(value)

@@ -7,19 +7,33 @@ and effect after the last row excluded; ``roas`` = contribution / spend; ``mroas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from mmx.data.panel import Floats
-from mmx.mmm import design as baseline
+from mmx.mmm import predict
+from mmx.mmm.carryover import carryover
+from mmx.mmm.decomposition import Decomposition, decompose
+from mmx.mmm.forecast import forecast
+from mmx.mmm.inputs import STEP
 from mmx.mmm.posterior import Posterior
-from mmx.mmm.predict import predictive_cells
 from mmx.mmm.tables import STATS, FitTables
 
-STEP = 0.01  # Marginal quantities speak of +1 % of every cell.
+QUANTITIES = (
+    "roas",
+    "mroas",
+    "roas_long",
+    "mroas_long",
+    "contribution",
+    "contribution_long",
+    "contribution_share",
+    "half_life",
+    "carryover_share",
+    "cpa",
+)
 MULTIPLIERS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 
 
@@ -60,18 +74,6 @@ def effects(posterior: Posterior) -> Effects:
     return Effects(posterior, contribution[:, 0], contribution[:, 1], step[:, 0], step[:, 1])
 
 
-def _by_period(posterior: Posterior) -> tuple[Floats, Floats]:
-    """Actual minus zero exposure, (media, window, sample), and the carry-in of all media, (window, sample)."""
-    rows = np.flatnonzero(posterior.window)
-    actual = posterior.levels(1.0, tail=False)[:, rows]
-    carry_in = np.zeros(actual.shape[:2])
-    if posterior.has_carry_in:
-        zero = posterior.levels(0.0, tail=False)[:, rows]
-        actual -= zero
-        carry_in = zero.sum(axis=2)
-    return np.ascontiguousarray(actual.T), np.ascontiguousarray(carry_in.T)
-
-
 def roas_draws(posterior: Posterior, effects: Effects) -> dict[str, Floats]:
     """ROAS and marginal ROAS per paid channel with spend, (chain, draw), for the gate."""
     spend = window_spend(posterior)
@@ -90,24 +92,28 @@ def window_spend(posterior: Posterior) -> Floats:
 
 
 def tables(posterior: Posterior, effects: Effects, parameters: pd.DataFrame, *, seed: int) -> FitTables:
-    """All tables of a fit; ``seed`` fixes the noise of the posterior predictive."""
+    """All tables of a fit; ``seed`` fixes the noise of posterior predictive and forecast."""
     rows = posterior.window[: posterior.stop]
-    treatments = _treatments(posterior)
-    media, carry_in = _by_period(posterior)
-    by_period = [*media, *treatments]
+    found = decompose(posterior)
+    by_period = [*found.media, *found.treatments]
     names = [*posterior.media, *posterior.panel.names("treatment")]
     dates = pd.to_datetime(posterior.panel.dates[: posterior.stop][rows])
     fitted, fit = _predictive(posterior, dates, seed)
+    whole = np.sum(list(found.baseline.values()), axis=0)
+    fit["negative_baseline"] = float((whole.sum(axis=0) < 0).mean())
+    fit["negative_baseline_periods"] = float((whole < 0).mean())
     return FitTables(
-        channels=_channels(posterior, effects, treatments, names),
+        channels=_channels(posterior, effects, treatment_totals(posterior, found), names),
         contributions=pd.concat(
             [_stats_by_date(values, dates, "channel", n) for values, n in zip(by_period, names, strict=True)]
         ),
-        baseline=_baseline(posterior, carry_in, dates),
+        baseline=_baseline(found, dates),
         fitted=fitted,
         curves=_curves(posterior, rows),
         fit=fit,
+        decomposition="log-mean Divisia" if posterior.structure.multiplicative else "counterfactual",
         parameters=parameters,
+        forecast=forecast(posterior, seed=seed) if posterior.stop < posterior.panel.data.sizes["time"] else None,
     )
 
 
@@ -129,8 +135,11 @@ def _stats_by_date(values: Floats, dates: pd.DatetimeIndex, key: str, name: str)
 
 
 def _channels(posterior: Posterior, effects: Effects, treatments: Floats, names: list[str]) -> pd.DataFrame:
+    """One row per medium and treatment; ``treatments`` are their contributions, (treatment, sample)."""
     panel = posterior.panel
     spend = window_spend(posterior)
+    half_life, carried = carryover(posterior)
+    units = _units(posterior, effects)
     kpi = panel.array("kpi")[:, posterior.window] * panel.array("unit_value")[:, posterior.window]
     paid = 0 if panel.target_kind == "index" else len(spend)
     frame = []
@@ -141,15 +150,19 @@ def _channels(posterior: Posterior, effects: Effects, treatments: Floats, names:
             inside, tail, step, step_tail = (e[:, i] for e in (effects.inside, effects.tail, effects.step, effects.step_tail))
         else:
             row["kind"] = "treatment"
-            inside = treatments[i - len(posterior.media)].sum(axis=0)
+            inside = treatments[i - len(posterior.media)]
             tail = np.zeros_like(inside)
         quantities = {"contribution": inside, "contribution_long": inside + tail, "contribution_share": inside / kpi.sum()}
+        if i < len(posterior.media):
+            quantities |= {"half_life": half_life[:, i], "carryover_share": carried[:, i]}
         if i < len(spend):
             row["spend"] = spend[i]
         if i < paid and spend[i] > 0:
             quantities |= {"roas": inside / spend[i], "roas_long": (inside + tail) / spend[i]}
             quantities |= {"mroas": step / (STEP * spend[i]), "mroas_long": (step + step_tail) / (STEP * spend[i])}
-        for quantity in ("roas", "mroas", "roas_long", "mroas_long", "contribution", "contribution_long", "contribution_share"):
+            if units is not None:
+                quantities["cpa"] = np.where(units[:, i] > 0, spend[i] / np.where(units[:, i] > 0, units[:, i], 1.0), np.inf)
+        for quantity in QUANTITIES if units is not None else QUANTITIES[:-1]:
             stats = _stats(quantities[quantity]) if quantity in quantities else dict.fromkeys(STATS, np.nan)
             row |= {f"{quantity}_{stat}": float(stats[stat]) for stat in STATS}
         frame.append(row)
@@ -157,42 +170,44 @@ def _channels(posterior: Posterior, effects: Effects, treatments: Floats, names:
     return table[["channel", "kind", *[c for c in table.columns if c not in ("channel", "kind")]]]
 
 
-def _treatments(posterior: Posterior) -> Floats:
-    """Money of each treatment against its minimum, (treatment, window, sample), summed over geos."""
-    design = baseline.build(posterior.spec, posterior.panel)
-    where = design.groups.get("treatments")
-    rows = np.flatnonzero(posterior.window)
-    if where is None:
-        return np.zeros((0, len(rows), posterior.samples))
-    weighted = np.einsum("tgk,tg->tk", design.z[rows][..., where], posterior.money[rows])
-    value: Floats = weighted.T[:, :, None] * posterior.gamma[:, where].T[:, None]
-    return value
+def _units(posterior: Posterior, effects: Effects) -> Floats | None:
+    """Contribution of each medium in KPI units, (sample, media), where they are not money; None where they are."""
+    panel = posterior.panel
+    if panel.target_kind != "count":
+        return None
+    worth = panel.array("unit_value")[:, posterior.window]
+    if np.ptp(worth) == 0:
+        return effects.inside / worth.flat[0]
+    alike = replace(panel, data=panel.data.assign(unit_value=(("geo", "time"), np.ones_like(panel.array("unit_value")))))
+    zero, actual = np.moveaxis(replace(posterior, panel=alike).totals((0.0, 1.0)), 1, 0)
+    found: Floats = (actual - zero)[:, 0]
+    return found
 
 
-def _baseline(posterior: Posterior, carry_in: Floats, dates: pd.DatetimeIndex) -> pd.DataFrame:
-    """Baseline by component and period; treatments are media here, not baseline."""
-    design = baseline.build(posterior.spec, posterior.panel)
-    rows = np.flatnonzero(posterior.window)
-    money = posterior.money[rows]
-    weighted = np.einsum("tgp,tg->tp", design.z[rows], money)
-    parts = {}
-    for name, where in design.groups.items():
-        if name != "treatments":
-            parts[name] = weighted[:, where] @ posterior.gamma[:, where].T
-    centre = posterior.constants.kpi_center * money.sum(axis=1, keepdims=True)
-    own = np.einsum("kt,tg,skg->kts", design.local[:, rows], money, posterior.local, optimize=True)
-    parts["intercept"] = parts["intercept"] + centre + own[0]
-    if len(own) > 1:
-        parts["trend"] = parts["trend"] + own[1]
-    parts = {"baseline": np.sum(list(parts.values()), axis=0), **parts}
-    parts["carry_in"] = carry_in
+def treatment_totals(posterior: Posterior, found: Decomposition) -> Floats:
+    """Counterfactual contribution of each treatment in the window, (treatment, sample)."""
+    if not posterior.structure.multiplicative or not len(found.treatments):
+        totals: Floats = found.treatments.sum(axis=1)
+        return totals
+    design, rows = posterior.design, np.flatnonzero(posterior.window)
+    at, money = design.groups["treatments"], posterior.money[rows]
+    totals = np.empty((at.stop - at.start, posterior.samples))
+    for k, column in enumerate(range(at.start, at.stop)):
+        effect = design.z[rows, :, column, None] * posterior.gamma[:, column]
+        totals[k] = np.einsum("tg,tgs->s", money, -np.expm1(-effect))
+    return totals
+
+
+def _baseline(found: Decomposition, dates: pd.DatetimeIndex) -> pd.DataFrame:
+    """Baseline by component and period."""
+    parts = {"baseline": np.sum(list(found.baseline.values()), axis=0), **found.baseline, "carry_in": found.carry_in}
     return pd.concat([_stats_by_date(v, dates, "component", k) for k, v in parts.items()])
 
 
 def _curves(posterior: Posterior, rows: np.ndarray) -> pd.DataFrame:
     """Contribution in the window at multiples of every cell, with the observed range marked."""
     value = posterior.totals(MULTIPLIERS)[:, :, 0]
-    exposure = posterior.exposure[rows]
+    exposure = posterior.exposure[rows][..., : posterior.structure.media]
     spend = np.append(window_spend(posterior), posterior.panel.array("organic")[:, posterior.window].sum(axis=(0, 1)))
     frames = []
     for k, multiplier in enumerate(MULTIPLIERS):
@@ -223,19 +238,15 @@ def _observed(exposure: Floats, multiplier: float) -> list[bool]:
 
 def _predictive(posterior: Posterior, dates: pd.DatetimeIndex, seed: int) -> tuple[pd.DataFrame, dict[str, float | None]]:
     """Posterior predictive of the window: totals by period, and accuracy over all cells."""
-    panel, constants = posterior.panel, posterior.constants
-    kpi = panel.array("kpi")[:, posterior.window].T
-    size = np.array(constants.geo_scale) * constants.kpi_scale
+    kpi = posterior.panel.array("kpi")[:, posterior.window].T
     total_mean = np.zeros(len(dates))
     total = np.zeros((len(dates), posterior.samples))
     rng = np.random.default_rng([seed, 11])
     mean_cells, inside, crps = np.zeros_like(kpi), np.zeros_like(kpi, dtype=bool), np.zeros_like(kpi)
-    sd = posterior.params["noise"][:, 0].astype(np.float32)
-    for g, expected in enumerate(predictive_cells(posterior)):
-        draw = np.ascontiguousarray(expected.T)
-        mean_cells[:, g] = draw.mean(axis=1) * size[g]
-        draw += rng.standard_normal(draw.shape, dtype=np.float32) * sd
-        draw *= size[g]
+    for g, cells in enumerate(predict.predictive_cells(posterior)):
+        level = np.ascontiguousarray(cells.T)
+        mean_cells[:, g] = predict.expected(posterior, level, g).mean(axis=1)
+        draw = predict.draws(posterior, level, g, rng)
         total_mean += mean_cells[:, g]
         total += draw
         draw.sort(axis=1)

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.data.panel import Floats, Panel
-from mmx.spec import Constants, EffectKind, Spec
-
-BOUNDARY = 1.5  # Range of the drift's basis over the range of the data; Riutort-Mayol et al. (2023), section 4.
+from mmx.mmm.design import BOUNDARY
+from mmx.mmm.lift_prior import informed
+from mmx.priors import Prior
+from mmx.spec import MONEY_KINDS, Constants, EffectKind, Spec
 
 
 def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None) -> Spec:
@@ -34,16 +35,17 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
         return spec
     spec = _present(spec, panel)
     train = panel.window if rows is None else np.asarray(rows, dtype=bool) & panel.window
+    spec = informed(spec, panel, train)
     kpi = panel.array("kpi")[:, train]
     geo_scale = _geo_scale(panel, kpi)
     per_head = kpi / geo_scale[:, None]
     kpi_scale = float(np.abs(per_head).mean())
     scaled = per_head / kpi_scale
-    within = scaled - scaled.mean(axis=1, keepdims=True)
     x = media_exposure(panel)[:, train] / geo_scale[:, None, None]
     active = np.where(x > 0, x, np.nan)
     has_any = np.isfinite(active).any(axis=(0, 1))
     media_scale = np.where(has_any, np.nanmean(np.where(has_any, active, 1.0), axis=(0, 1)), 1.0)
+    often = panel.media_frequency[:, train]
     kind, numerator = _effects(spec, panel, train, has_any)
     columns = np.concatenate([panel.array("treatment"), panel.array("control")], axis=2)[:, train]
     treatments = len(panel.names("treatment"))
@@ -56,16 +58,18 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
         update={
             "constants": Constants(
                 kpi_scale=kpi_scale,
-                kpi_mean=float(scaled.mean()),
-                kpi_center=float(scaled.mean()) * (1.0 - spec.model.baseline.media_share),
-                kpi_sd=float(math.sqrt((within**2).mean())),
+                **_kpi(spec, scaled),
                 geo_scale=tuple(geo_scale.tolist()),
                 media_scale=tuple(media_scale.tolist()),
+                frequency_scale=tuple(float(f[f > 0].mean()) if (f > 0).any() else 1.0 for f in np.moveaxis(often, 2, 0)),
                 kind=kind,
                 numerator=numerator,
                 column_mean=tuple(centre.tolist()),
                 column_sd=tuple(np.where(spread > 0, spread, 1.0).tolist()),
-                drift_terms=_drift_terms(spec, half_range / panel.periods_per_year) if spec.model.drift else 0,
+                drift_terms=_drift_terms(spec, half_range / panel.periods_per_year),
+                effectiveness_terms=_smooth_terms(
+                    spec.model.baseline.effectiveness_length, half_range / panel.periods_per_year
+                ),
                 drift_center=(len(train) - 1) / 2,
                 drift_half_range=BOUNDARY * half_range,
                 periods_per_year=panel.periods_per_year,
@@ -74,6 +78,23 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
             )
         }
     )
+
+
+def _kpi(spec: Spec, scaled: Floats) -> dict[str, float]:
+    """Mean, prior mean of the baseline, and standard deviation within geos of what media and baseline add up to.
+
+    Where they add up to a logarithm: that of the KPI, or for counts, which may be zero, its standard deviation over its mean.
+    """
+    share = 1.0 - spec.model.baseline.media_share
+    if spec.model.likelihood == "lognormal":
+        scaled = np.log(np.where(scaled > 0, scaled, 1.0))
+    mean = float(scaled.mean())
+    sd = float(np.sqrt(((scaled - scaled.mean(axis=1, keepdims=True)) ** 2).mean()))
+    if spec.model.likelihood == "lognormal":
+        return {"kpi_mean": mean, "kpi_center": mean + math.log(share), "kpi_sd": sd}
+    if spec.model.link == "log":
+        return {"kpi_mean": math.log(mean), "kpi_center": math.log(mean * share), "kpi_sd": sd / mean}
+    return {"kpi_mean": mean, "kpi_center": mean * share, "kpi_sd": sd}
 
 
 def _present(spec: Spec, panel: Panel) -> Spec:
@@ -111,17 +132,26 @@ def _effects(
     numerators = []
     for i, medium in enumerate([*spec.channels.values(), *spec.organic.values()]):
         kind: EffectKind = medium.priors.kind
-        if not active[i] or (kind == "roas" and not spend[i] > 0):
+        if not active[i] or (kind in MONEY_KINDS and not spend[i] > 0):
             kind = "coefficient"
         elif kind == "contribution" and i < len(spec.channels) and not medium.own_prior:
             kind = "total"
         kinds.append(kind)
-        numerators.append({"roas": float(spend[i]) if kind == "roas" else 0.0, "coefficient": 1.0}.get(kind, money))
+        numerators.append(float(spend[i]) if kind in MONEY_KINDS else 1.0 if kind == "coefficient" else money)
     return tuple(kinds), tuple(numerators)
 
 
 def _drift_terms(spec: Spec, half_range_years: float) -> int:
-    """Number of basis functions for the short end of the length prior; Riutort-Mayol et al. (2023), Matern 5/2."""
-    mu, sigma = spec.model.baseline.drift_length.location_scale()
+    """Number of knots, or of basis functions."""
+    if not spec.model.drift:
+        return 0
+    if spec.model.drift == "knots":
+        return int(np.clip(math.ceil(2 * half_range_years / spec.model.drift_spacing) + 2, 4, 200))
+    return _smooth_terms(spec.model.baseline.drift_length, half_range_years)
+
+
+def _smooth_terms(length: Prior, half_range_years: float) -> int:
+    """Number of basis functions for the short end of a length prior; Riutort-Mayol et al. (2023), Matern 5/2."""
+    mu, sigma = length.location_scale()
     short = math.exp(mu - 1.2816 * sigma)
     return int(np.clip(math.ceil(2.65 * BOUNDARY * half_range_years / short), 5, 40))

@@ -17,9 +17,10 @@ from mmx.mmm.fit import Fit
 from mmx.mmm.inputs import prepare
 from mmx.mmm.parameters import free_of
 from mmx.mmm.posterior import Posterior
+from mmx.mmm.store_formats import OLDEST, upgraded
 from mmx.spec import Spec
 
-FORMAT = 2  # 1: without the geos' own trends.
+FORMAT = 3  # 1: without the geos' own trends. 2: of normal likelihoods alone.
 
 
 def to_datatree(fit: Fit) -> xr.DataTree:
@@ -94,7 +95,7 @@ def read(path: Path) -> Fit:
     Raises
     ------
     InputError
-        If the file is no fit of mmx, or one of a later format.
+        If the file is no fit of mmx, of a later format, or of a format whose model is no more.
     """
     try:
         with xr.open_datatree(path, engine="h5netcdf") as opened:
@@ -104,9 +105,9 @@ def read(path: Path) -> Fit:
         raise InputError(f"{path} is not a fit of mmx ({error}); expected the posterior.nc that mmx fit writes") from error
     if found > FORMAT:
         raise InputError(f"{path} has format {found} and this mmx reads format {FORMAT}: install the newer mmx that wrote it")
-    if found < FORMAT:
+    if found < OLDEST:
         raise InputError(f"{path} has format {found}, of an earlier mmx with another model; this one reads {FORMAT}: fit again")
-    spec = Spec.model_validate_json(spec_text)
+    spec = Spec.model_validate(upgraded(json.loads(spec_text), found))
     stored = tree["panel"].to_dataset()
     weights = np.array(stored["weights"].values, dtype=float)
     panel = panel_from_dataset(stored.drop_vars("weights"))

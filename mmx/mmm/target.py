@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmx.data.panel import Floats
 from mmx.infer.target import Native, Site, Target
-from mmx.mmm import density
+from mmx.mmm import density, kernel_codes
 from mmx.mmm.parameters import unsigned
 from mmx.mmm.structure import TRANSFORMS, Structure, site_name
 
@@ -45,7 +45,7 @@ def build(structure: Structure, inputs: dict[str, Any], media: Sequence[str]) ->
 
         return kernel_load.native(kernel_arrays.arrays_of(structure, inputs))
 
-    has_kernel = _has_kernel(structure)
+    has_kernel = kernel_codes.supports(structure)
     return Target(
         dim=structure.dim,
         log_density=log_density_of(structure),
@@ -59,12 +59,6 @@ def build(structure: Structure, inputs: dict[str, Any], media: Sequence[str]) ->
         canonical=partial(unsigned, structure),
         sites=tuple(Site(site_name(b), structure.slices[b.name], TRANSFORMS.get(b.kind, "identity")) for b in structure.blocks),
     )
-
-
-def _has_kernel(structure: Structure) -> bool:
-    from mmx.mmm import kernel_arrays
-
-    return kernel_arrays.supports(structure)
 
 
 def coordinate_names(structure: Structure, media: Sequence[str]) -> tuple[str, ...]:

@@ -80,6 +80,8 @@ def write_fit_files(
         "parameters.csv": lambda p: write_csv(tables.parameters, p),
         "report.md": report,
     }
+    if (planned := tables.forecast) is not None:
+        writers["forecast.csv"] = lambda p: write_csv(planned, p)
     contributions, curves = fit_figures.contribution_arrays(tables), curve_figure.curve_arrays(tables)
     spend_unit, unit = units.spend, units.value
     figure("contributions.png", fit_figures.draw_contributions, contributions, "contributions", unit=unit)

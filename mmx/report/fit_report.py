@@ -24,6 +24,7 @@ FILES = (
     ("parameters.csv", "posterior of every sampled parameter with R-hat and effective sample sizes"),
     ("run.jsonl", "what was done, in order"),
 )
+FORECAST = ("forecast.csv", "the KPI of the rows after the window, from their media, controls and events")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -60,8 +61,9 @@ def fit_report(
     lines += ["## Notes and decisions", ""]
     lines += [*(f"- {fmt.markdown(n)}" for n in notes)] or ["- None: the data were used as they are."]
     lines += ["", "## Definitions", ""]
-    lines += [f"- **{term}**: {text}" for term, text in words.fit_definitions(units)]
-    lines += ["", "## Files", "", *(f"- `{file}`: {what}." for file, what in FILES), ""]
+    lines += [f"- **{term}**: {text}" for term, text in words.fit_definitions(units, tables.decomposition)]
+    files = [*FILES, *([FORECAST] if tables.forecast is not None else [])]
+    lines += ["", "## Files", "", *(f"- `{file}`: {what}." for file, what in files), ""]
     lines += ["## Repeat it", "", *_repeat(summary), ""]
     return "\n".join(lines)
 

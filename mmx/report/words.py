@@ -103,13 +103,26 @@ def fit_quality(fit: Mapping[str, float | None], kpi_unit: str) -> list[str]:
             f"{fmt.percent(fit['coverage90'])} of the observations lie inside their 90 % prediction interval; "
             "a well calibrated model has about 90 %."
         )
+    if fmt.exists(fit.get("negative_baseline")):
+        lines.append(
+            f"The baseline is negative over the window with probability {fmt.probability(fit['negative_baseline'])}, and in "
+            f"{fmt.percent(fit['negative_baseline_periods'])} of the single periods; media that bring more than the KPI would "
+            "show here."
+        )
     lines.append("All of this is measured on the rows that the model was fitted on; it says nothing about the future.")
     return lines
 
 
-def fit_definitions(units: Units) -> list[tuple[str, str]]:
-    """Return the terms of a fit's report, each with its definition."""
+def fit_definitions(units: Units, decomposition: str) -> list[tuple[str, str]]:
+    """Return the terms of a fit's report, each with its definition; ``decomposition`` as in ``FitTables``."""
     roas, mroas, value = units.roas, units.mroas, units.value_name
+    periods = [
+        (
+            "contributions over time",
+            "effects multiply in this model, so that the contributions above do not add up; figure and CSV by period show the "
+            "log-mean Divisia decomposition (Ang, 2004), whose parts and baseline add up to the expected KPI.",
+        )
+    ]
     return [
         (
             "contribution",
@@ -120,6 +133,7 @@ def fit_definitions(units: Units) -> list[tuple[str, str]]:
         (mroas, "the same for the next 1 % of spend in every cell: what a little more money would have brought."),
         ("intervals", "equal-tailed 90 % posterior intervals; the number before the bracket is the posterior mean."),
         ("organic and treatments", f"have a contribution but no spend, hence no {roas}."),
+        *(periods if decomposition == "log-mean Divisia" else []),
     ]
 
 

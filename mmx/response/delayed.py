@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from mmx.jax_setup import jax, jnp
+from mmx.response import windowed
 
 PARAMETERS = ("alpha", "theta")
 
@@ -26,21 +27,11 @@ def apply(x: jax.Array, params: dict[str, jax.Array], window: int) -> jax.Array:
     -------
     array, (time, ..., media)
     """
-    lag_weights = weights(params, window, window)
-    padded = jnp.concatenate([jnp.zeros((window - 1, *x.shape[1:])), x])
-    carried = jnp.zeros_like(x)
-    for lag in range(window):
-        start = window - 1 - lag
-        carried = carried + lag_weights[lag] * padded[start : start + x.shape[0]]
-    return carried
+    return windowed.convolve(x, weights(params, window, window))
 
 
 def weights(params: dict[str, jax.Array], window: int, length: int) -> jax.Array:
     """Weights of lags ``0 .. length - 1``, (length, media); zero from ``window`` on."""
-    lag = jnp.arange(max(length, window))[:, None]  # All of the window: the weights are shares of its sum.
+    lag = jnp.arange(max(length, window))[:, None]
     distance = lag - params["theta"] * (window - 1)
-    exponent = distance**2 * jnp.log(params["alpha"])
-    inside = lag < window
-    peak = jnp.max(jnp.where(inside, exponent, -jnp.inf), axis=0)
-    raw = jnp.where(inside, jnp.exp(exponent - peak), 0.0)
-    return (raw / raw.sum(axis=0))[:length]
+    return windowed.shares(distance**2 * jnp.log(params["alpha"]), window, length)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from mmx.data.checks import CheckResult, precheck
 from mmx.data.drift import drift
+from mmx.data.lift import read_lift_tests
 from mmx.data.load import load
+from mmx.mmm.lift_check import lift_checks
+from mmx.mmm.prior_predictive import national_media, prior_predictive
 from mmx.mmm.store import read
 from mmx.schema import Config
 from mmx.workflows.fit import POSTERIOR
@@ -27,9 +30,12 @@ def run_check(config: Config, *, data: str | Path | None = None, against: str | 
     Raises
     ------
     DataError
-        If the data break the contract, with every problem.
+        If the data break the contract, or lift tests do not fit them, with every problem.
     """
     earlier = read(fit_folder(against) / POSTERIOR).panel if against is not None else None
     panel = load(config, data)
-    results = precheck(panel, config)
+    tests = read_lift_tests(config, panel)
+    results = [*precheck(panel, config), *lift_checks(tests, panel)]
+    results += [found for found in (national_media(panel),) if found is not None]
+    results.append(prior_predictive(tests.config.spec, panel, seed=config.seed))
     return results if earlier is None else [*results, *drift(earlier, panel)]

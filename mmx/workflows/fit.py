@@ -13,11 +13,13 @@ from typing import Any
 import yaml
 
 from mmx.config import merge, read_config
+from mmx.data.lift import LiftTests, read_lift_tests
 from mmx.data.load import load
 from mmx.data.panel import Panel
 from mmx.data.source import locate
 from mmx.errors import InputError
 from mmx.mmm.fit import Fit, fit
+from mmx.mmm.lift_check import used_tests
 from mmx.mmm.store import read, save
 from mmx.report.fit_files import write_fit_files
 from mmx.report.painters import Painters, painters
@@ -96,13 +98,16 @@ def run_fit(
             journal.open(partial / JOURNAL)
             with journal.stage("load", inputs=[path], label=f"load {path.name}") as stage:
                 panel = load(config, path)
+                tests = read_lift_tests(config, panel)
+                config = tests.config
                 stage.rows = panel.describe()["time"] * panel.describe()["geo"]
-                for note in panel.notes:
+                stage.inputs += [tests.source] if tests.source else []
+                for note in (*panel.notes, *tests.notes):
                     stage.decide(note)
             made = _sample(panel, config, journal, None if start is None else Path(start) / POSTERIOR)
             config = read_config(merge(config.as_mapping(), {"data": {"path": str(path.resolve())}}))
             with journal.stage("report", label="compute and write the reports") as stage:
-                summary = summarise(made, config)
+                summary = summarise(made, config, tests)
                 stage.outputs = _write(partial, made, config, summary, drawing, stage.update)
         journal.open(folder / JOURNAL)
         if config.tracking.uri is not None:
@@ -140,7 +145,7 @@ def default_folder(config: Config, kind: str) -> Path:
     return Path(config.output.dir) / f"{config.name}-{kind}-{now}"
 
 
-def summarise(made: Fit, config: Config) -> dict[str, Any]:
+def summarise(made: Fit, config: Config, tests: LiftTests) -> dict[str, Any]:
     """Content of ``summary.json``, format 1, before the run id is known."""
     gate = made.gate
     content = {
@@ -157,8 +162,9 @@ def summarise(made: Fit, config: Config) -> dict[str, Any]:
         "channels": made.tables.channel_stats(),
         "fit": made.tables.fit,
         "window": made.panel.describe(),
-        "notes": list(made.panel.notes),
+        "notes": [*made.panel.notes, *tests.notes],
         "decisions": list(made.decisions),
+        "lift_tests": used_tests(tests, made.panel, made.posterior.weights > 0),
         "data_sha256": made.panel.sha256,
         "config_sha256": config_sha256(config),
         "weights_sha256": made.weights_sha256,
@@ -191,7 +197,7 @@ def _write(
         folder,
         made.tables,
         summary,
-        notes=[*made.panel.notes, *made.decisions],
+        notes=[*summary["notes"], *made.decisions],
         currency=made.panel.currency,
         target_kind=made.panel.target_kind,
         name=config.name,

@@ -28,13 +28,15 @@ PATTERNS: tuple[tuple[Pattern, float], ...] = (
     ("bursts", 90_000),
 )
 LEVELS = ("event_1", "event_2")
+GROUPS = ("group_1", "group_2")
 
 
 def like(config: Config, *, seed: int) -> Simulated:
     """Simulate a table with exactly the columns that a configuration names.
 
     Weekly, 156 periods or as many as the KPI window and dated events need (13 of media history before a window that has
-    a start), 8 geos where a geo column is named. The response curves are of the families that the configuration says.
+    a start), 8 geos where a geo column is named, in 2 groups where they are grouped. The response curves are geometric or
+    delayed and logistic or Hill, whichever is nearer to the configuration's; reach times frequency is the exposure.
 
     Parameters
     ----------
@@ -56,7 +58,8 @@ def like(config: Config, *, seed: int) -> Simulated:
     scene = build(world, frame, seed=seed)
     settings = difference(yaml.safe_load(default_text()), config.as_mapping())
     settings.get("data", {}).pop("path", None)
-    return Simulated(_table(scene, data), truth_of(scene, name=f"like {config.name}", seed=seed), settings, scene)
+    settings.get("model", {}).pop("lift_tests", None)  # Of other dates, geos and truth.
+    return Simulated(_table(scene, data, seed), truth_of(scene, name=f"like {config.name}", seed=seed), settings, scene)
 
 
 def difference(default: Mapping[str, Any], full: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,12 +114,12 @@ def _window(data: DataSettings, dates: Dates) -> np.ndarray[Any, np.dtype[np.boo
 
 
 def _world(config: Config, dates: Dates, seed: int, worth: float | None) -> World:
-    spec, data = config.spec, config.data
+    spec, data = config.spec_without_tests, config.data
     geos = Geos(GEOS) if data.geo is not None else None
     # a unit that is worth much would leave a KPI of a few units a week, so that rounding is all there is
     factor = max(1.0, (worth or 1.0) * (GEOS if geos else 1) / 1000) if data.target_kind == "count" else 1.0
     media = [
-        _medium(i, name, media_spec, factor, priced=data.channels[name].exposure is not None)
+        _medium(i, name, media_spec, factor, priced=bool(data.channels[name].exposure or data.channels[name].reach))
         for i, (name, media_spec) in enumerate(spec.channels.items())
     ]
     media += [_medium(0, name, media_spec, factor, paid=False) for name, media_spec in spec.organic.items()]
@@ -141,7 +144,7 @@ def _medium(i: int, name: str, spec: MediaSpec, factor: float, *, paid: bool = T
         paid=paid,
         unit_cost=0.01 if priced else None,
         adstock="delayed" if spec.adstock == "delayed" else "geometric",
-        saturation=spec.saturation,
+        saturation="logistic" if spec.saturation in ("logistic", "tanh") else "hill",
         window=spec.adstock_window,
     )
 
@@ -167,12 +170,14 @@ def _key(column: str, level: str) -> str:
     return f"{column}={level}"
 
 
-def _table(scene: Scene, data: DataSettings) -> pd.DataFrame:
+def _table(scene: Scene, data: DataSettings, seed: int) -> pd.DataFrame:
     """Return the table as the configuration names it, long where it asks for that."""
     geos, periods = scene.kpi.shape
     columns: dict[str, Any] = {data.date: np.tile(scene.frame.dates.astype("datetime64[s]"), geos)}
     if data.geo is not None:
         columns[data.geo] = np.repeat(np.array(scene.geos), periods)
+    if data.group is not None:
+        columns[data.group] = np.repeat(np.resize(GROUPS, geos), periods)
     if data.population is not None:
         columns[data.population] = np.repeat(scene.mechanism.population.astype(np.int64), periods)
     columns[data.target] = scene.kpi.ravel()
@@ -182,6 +187,11 @@ def _table(scene: Scene, data: DataSettings) -> pd.DataFrame:
         columns[channel.spend] = scene.mechanism.spend[..., c].ravel()
         if channel.exposure is not None:
             columns[channel.exposure] = scene.mechanism.exposure[..., c].ravel()
+        if channel.reach is not None and channel.frequency is not None:
+            exposure = scene.mechanism.exposure[..., c].ravel()
+            often = 1.0 + draws.stream(seed, f"frequency {c}").gamma(2.0, 0.5, exposure.size)
+            columns[channel.reach] = np.floor(exposure / often)
+            columns[channel.frequency] = np.where(columns[channel.reach] > 0, often, 0.0)
     for o, organic in enumerate(data.organic.values(), start=len(data.channels)):
         columns[organic.exposure] = scene.mechanism.exposure[..., o].ravel()
     for name in (*data.treatments, *data.controls):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mmx.data.cells import Findings
 from mmx.data.dates import Grid, lay_grid, read_dates
 from mmx.data.events import event_shares
+from mmx.schema import DatedEvent
 
 DAYS = st.lists(st.dates(dt.date(1990, 1, 1), dt.date(2090, 12, 31)), min_size=1, max_size=30)
 FORMATS: dict[str, Callable[[dt.date], str]] = {
@@ -127,6 +128,6 @@ def test_shares_of_an_event_add_up_to_its_days(start: dt.date, length: int) -> N
         "datetime64[D]"
     )
     end = start + dt.timedelta(days=length - 1)
-    shares = event_shares(np.datetime64(start, "D"), np.datetime64(end, "D"), starts)
+    shares = event_shares(DatedEvent(name="sale", start=start, end=end), starts)
     assert ((shares >= 0) & (shares <= 1)).all()
     assert shares.sum() * 7 == pytest.approx(length)

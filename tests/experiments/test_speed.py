@@ -23,7 +23,7 @@ def test_the_study_runs_and_resumes(study, tmp_path, capsys):
     arguments = ["--smoke", "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
     study.main(arguments)
     stored = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir()}
-    assert sorted(stored) == ["growth.json", "national_default--mmx--warm1.json"]
+    assert sorted(stored) == ["families.json", "growth.json", "national_default--mmx--warm1.json"]
     run = json.loads(stored["national_default--mmx--warm1.json"])
     assert set(run["diagnostics"]["table"]) == {
         *(f"{name}[{c}]" for name in ("roas", "alpha", "stage", "half_saturation", "slope") for c in ("tv", "search")),

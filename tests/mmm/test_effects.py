@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from mmx.jax_setup import jax
 from mmx.mmm import density
 from mmx.mmm.inputs import zero_sum_bases
-from mmx.response.registry import ADSTOCKS, SATURATIONS
+from mmx.response.registry import ADSTOCKS
 
 from .. import oracle
 from .cases import Case, every
 
 
 @pytest.fixture(scope="module", params=[1, 3], ids=["national", "geo"])
-def solved(request: pytest.FixtureRequest) -> tuple[Case, list[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]]:
-    """Parameters, coefficients (geo, media) and KPI money per unit of KPI money (media,) at some points."""
+def solved(request: pytest.FixtureRequest) -> tuple[Case, list[tuple[Any, ...]]]:
+    """Parameters, coefficients (geo, media), KPI money (media,), and KPI money of 1 % more exposure, at some points."""
     case = every(request.param)
     structure, spec, panel, train = case.structure, case.oracle.spec, case.oracle.panel, case.oracle.train
 
@@ -31,8 +33,10 @@ def solved(request: pytest.FixtureRequest) -> tuple[Case, list[tuple[dict[str, n
         x = oracle.exposure(spec, panel)
         zeroed = np.where(train[:, None, None], 0.0, x)
         acting = oracle.saturated(spec, params, x) - oracle.saturated(spec, params, zeroed)
-        money = np.einsum("tgm,gm,tg->m", acting[train], beta, oracle.money(spec, panel)[train])
-        found.append((params, beta, money))
+        worth = oracle.money(spec, panel)[train]
+        money = np.einsum("tgm,gm,tg->m", acting[train], beta, worth)
+        more = oracle.saturated(spec, params, np.where(train[:, None, None], 1.01 * x, x)) - oracle.saturated(spec, params, x)
+        found.append((params, beta, money, np.einsum("tgm,gm,tg->m", more[train], beta, worth)))
     return case, found
 
 
@@ -50,18 +54,26 @@ def test_contribution_over_spend_is_the_sampled_roas(solved: tuple) -> None:
     case, points = solved
     media = of_kind(case, "roas")
     spend = case.oracle.panel.array("spend")[:, case.oracle.train].sum(axis=(0, 1))
-    assert len(media) == len(ADSTOCKS) * len(SATURATIONS)
-    for params, _, money in points:
+    assert len(media) > len(ADSTOCKS)
+    for params, _, money, _ in points:
         np.testing.assert_allclose(money[media] / spend[media], own_effect(case, params, media), rtol=1e-9)
+
+
+def test_the_next_percent_over_its_spend_is_the_sampled_marginal_roas(solved: tuple) -> None:
+    case, points = solved
+    media = of_kind(case, "mroas")
+    spend = case.oracle.panel.array("spend")[:, case.oracle.train].sum(axis=(0, 1))
+    assert len(media) > len(ADSTOCKS)
+    for params, _, _, more in points:
+        np.testing.assert_allclose(more[media] / (0.01 * spend[media]), own_effect(case, params, media), rtol=1e-9)
 
 
 def test_contribution_over_the_kpi_is_the_sampled_share(solved: tuple) -> None:
     case, points = solved
     panel, own, together = case.oracle.panel, of_kind(case, "contribution"), of_kind(case, "total")
     kpi = (panel.array("kpi") * panel.array("unit_value"))[:, case.oracle.train].sum()
-    assert len(own) == len(ADSTOCKS) * len(SATURATIONS) + 1  # the channels and the organic medium
-    assert len(together) == len(ADSTOCKS) * len(SATURATIONS)
-    for params, _, money in points:
+    assert min(len(own), len(together)) > len(ADSTOCKS)
+    for params, _, money, _ in points:
         np.testing.assert_allclose(money[own] / kpi, own_effect(case, params, own), rtol=1e-9)
         assert money[together].sum() / kpi == pytest.approx(params["total"][0], rel=1e-9)
         assert np.ptp(np.log(money[together])) > 0.01
@@ -70,7 +82,7 @@ def test_contribution_over_the_kpi_is_the_sampled_share(solved: tuple) -> None:
 def test_a_coefficient_is_the_effect_at_full_saturation(solved: tuple) -> None:
     case, points = solved
     media = of_kind(case, "coefficient")
-    for params, beta, _ in points:
+    for params, beta, _, _ in points:
         factors = beta[:, media] / own_effect(case, params, media)
         if case.structure.geos == 1:
             np.testing.assert_array_equal(factors, 1.0)

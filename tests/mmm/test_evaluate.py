@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 from mmx.jax_setup import jax
-from mmx.mmm import density, evaluate, evaluate_jax
+from mmx.mmm import density, evaluate, evaluate_jax, kernel_codes
 from mmx.mmm.levels import evaluator
 from mmx.mmm.parameters import constrained, parameters_of, scales
 from mmx.response.registry import ADSTOCKS, SATURATIONS
 
-from .cases import Case, every, plain
+from .cases import LIKELIHOODS, Case, every, lifted, other, plain, rich
 
 CASES = {"every-national": (every, 1), "every-geo": (every, 3), "plain-national": (plain, 1), "plain-geo": (plain, 3)}
+CASES |= {"rich-national": (rich, 1), "rich-geo": (rich, 3), "lifted-geo": (lifted, 3)}
 SAMPLES = 40
 
 
@@ -47,6 +48,13 @@ def test_every_family_has_compiled_code() -> None:
     assert set(evaluate.ADSTOCK_CODES) == set(ADSTOCKS)
     assert set(evaluate.SATURATION_CODES) == set(SATURATIONS)
     assert evaluator(every(1).structure) is evaluate
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_coefficients_of_another_likelihood_go_through_jax(likelihood: str) -> None:
+    assert kernel_codes.supports(other(likelihood, 3).structure)
+    assert not kernel_codes.has_coefficients(other(likelihood, 3).structure)
+    assert kernel_codes.has_coefficients(lifted(3).structure)
 
 
 def test_parameters_are_those_of_the_density(drawn: Any) -> None:
@@ -91,7 +99,7 @@ def test_totals_are_those_of_jax(drawn: Any, history: bool) -> None:
     case, params, given = drawn
     beta, _, _ = evaluate.coefficients(case.structure, case.inputs, params, given)
     x, money = case.inputs["x"].copy(), case.inputs["money_train"] + 1.0
-    before = case.inputs["x_before"] if history else np.zeros_like(x)
+    before = np.where(case.inputs["money_train"][..., None] > 0, 0.0, x) if history else np.zeros_like(x)
     x[-3:] = 0.0
     groups = np.full(len(x), -1)
     groups[6:], groups[-3:], groups[20] = 0, 1, -1
@@ -109,7 +117,11 @@ def test_no_exposure_brings_nothing_and_endless_exposure_everything(drawn: Any) 
     x, money = np.zeros_like(case.inputs["x"]), np.ones_like(case.inputs["money_train"])
     assert (evaluate.levels(structure, params, beta, x, money) == 0).all()
     endless = evaluate.levels(structure, params, beta, x + 1e200, money)
-    np.testing.assert_allclose(endless, structure.geos, rtol=1e-6)
+    bounded = np.array([SATURATIONS[family].bounded for family in structure.saturation])
+    ends = [m for m in np.flatnonzero(bounded) if structure.order[m] == "adstock"]
+    np.testing.assert_allclose(endless[..., ends], structure.geos, rtol=1e-6)
+    # By the last period every lag has seen the exposure: where it saturates first, the first lags may weigh little.
+    assert (endless[:, -1, ~bounded] > 3 * structure.geos).all()
 
 
 def test_a_draw_does_not_depend_on_its_company(drawn: Any) -> None:

@@ -16,9 +16,9 @@ from mmx import worlds
 from mmx.mmm.parameters import parameters_of, unsigned
 
 from ..finite import assert_gradient, gradient
-from ..panels import shop_config, shop_panel
+from ..panels import changed, shop_config, shop_panel
 from . import explicit
-from .cases import Case, every, make, plain
+from .cases import LIKELIHOODS, Case, every, make, plain
 
 
 @cache
@@ -33,11 +33,15 @@ def small(geos: int) -> Case:
 
 
 @cache
-def default(geos: int) -> Case:
-    """The default model of 6 channels: 156 weeks nationally, 104 weeks of 5 geos."""
+def default(geos: int, likelihood: str = "normal") -> Case:
+    """The default model of 6 channels: 156 weeks nationally, 104 weeks of 5 geos; another likelihood of whole numbers."""
     simulated = worlds.simulate("clean" if geos == 1 else "geo", seed=3, periods=156 if geos == 1 else 104)
     config, panel = worlds.read(simulated, geos=geos if geos > 1 else None)
-    return make(config.spec, panel, panel.window.astype(float))
+    if likelihood == "normal":
+        return make(config.spec, panel, panel.window.astype(float))
+    model = config.spec.model.model_copy(update=LIKELIHOODS[likelihood])
+    panel = changed(panel, kpi=np.round(panel.array("kpi")))
+    return make(config.spec.model_copy(update={"model": model}), panel, panel.window.astype(float))
 
 
 CASES = {

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import cache
-from itertools import product
+from itertools import cycle, product
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ import pytest
 from mmx.infer.sampling import sample
 from mmx.infer.target import Target
 from mmx.jax_setup import jax
-from mmx.mmm import kernel_arrays
+from mmx.mmm import kernel_codes
 from mmx.mmm.fit import fit
 from mmx.mmm.target import build
 from mmx.response.registry import ADSTOCKS, SATURATIONS
@@ -31,14 +31,22 @@ from .cases import OWN, TOTAL, Case, every, make, plain
 from .test_exact import default
 
 ROOT = Path(__file__).parents[2]
-FAMILIES = list(product(ADSTOCKS, SATURATIONS, [1, 3]))
+PAIRS = sorted({*product(ADSTOCKS, ["hill"]), *product(["geometric"], SATURATIONS)})
+# All pairs in both orders, nationally and by geo, are in the case ``every`` of test_kernel.
+FAMILIES = [(*pair, True, geos) for pair, geos in zip(PAIRS, cycle([1, 3]))]
+FAMILIES += [(*pair, False, geos) for pair, geos in zip(PAIRS[::4], cycle([3, 1]))]
 
 
 @cache
-def alone(adstock: str, saturation: str, geos: int) -> Case:
+def alone(adstock: str, saturation: str, first: bool, geos: int) -> Case:
     """All channels of one adstock and one saturation: by ROAS nationally, by shares of one total by geo."""
     names = ("tv", "search")
-    model = {"adstock": adstock, "saturation": saturation, "priors": OWN["roas"] if geos == 1 else TOTAL}
+    model = {
+        "adstock": adstock,
+        "saturation": saturation,
+        "adstock_first": first,
+        "priors": OWN["roas"] if geos == 1 else TOTAL,
+    }
     config = shop_config({"model": model}, mixed=False, channels=names)
     panel = shop_panel(geos, weeks=40, channels=names)
     return make(config.spec, panel, panel.window.astype(float))
@@ -60,9 +68,9 @@ def assert_the_same(case: Case, points: np.ndarray) -> None:
         np.testing.assert_allclose(gradient, slope, rtol=1e-12, atol=1e-12 * np.abs(slope).max())
 
 
-@pytest.mark.parametrize(("adstock", "saturation", "geos"), FAMILIES)
-def test_every_family_alone(adstock: str, saturation: str, geos: int) -> None:
-    case = alone(adstock, saturation, geos)
+@pytest.mark.parametrize(("adstock", "saturation", "first", "geos"), FAMILIES)
+def test_every_family_alone(adstock: str, saturation: str, first: bool, geos: int) -> None:
+    case = alone(adstock, saturation, first, geos)
     assert_the_same(case, case.points(3, seed=41))
 
 
@@ -76,6 +84,17 @@ def test_the_default_model_at_full_size(geos: int) -> None:
     assert compiled is not None
     call = compiled()
     assert_gradient(call(q)[1], lambda at: call(at)[0], q)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "geos"),
+    [("student_t", 1), ("student_t by geo", 5), ("lognormal", 1), ("noise by geo", 5), ("autocorrelated lognormal by geo", 5)],
+)
+def test_other_likelihoods_at_full_size(likelihood: str, geos: int) -> None:
+    """Without counts: gamma functions of a million cancel to nine digits, in JAX and here; ``test_kernel`` has smaller ones."""
+    case = default(geos, likelihood)
+    assert case.structure.times >= 104 and case.structure.media == 6
+    assert_the_same(case, case.points(5, seed=42))
 
 
 PROGRAM = """
@@ -119,6 +138,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[list[list[
     return found
 
 
+@pytest.mark.slow  # Compiles for minutes; test_reproducible holds a fit with an empty cache against one with a full cache.
 def test_the_kernel_is_the_density_fresh_and_from_its_cache(processes: list[tuple[list[list[str]], str]]) -> None:
     points = [(case, q) for case in (every(1), plain(3)) for q in case.points(4, seed=44)]
     for rows, _ in processes:
@@ -129,6 +149,7 @@ def test_the_kernel_is_the_density_fresh_and_from_its_cache(processes: list[tupl
             np.testing.assert_allclose(gradient, slope, rtol=1e-12, atol=1e-12 * np.abs(slope).max())
 
 
+@pytest.mark.slow
 def test_kernel_and_evaluation_have_the_same_bits_fresh_and_from_their_caches(
     processes: list[tuple[list[list[str]], str]],
 ) -> None:
@@ -143,10 +164,10 @@ def test_a_model_without_a_kernel_is_fitted_through_jax(monkeypatch: pytest.Monk
     config = shop_config({"gate": OPEN_GATE, "model": {"saturation": "logistic"}}, mixed=False, channels=channels)
     panel = shop_panel(1, weeks=40, channels=channels)
     ours = fit(panel, config.spec, seed=45)
-    monkeypatch.setattr(kernel_arrays, "SATURATION_CODES", {"hill": 0})
+    monkeypatch.setattr(kernel_codes, "SATURATION_CODES", {"hill": 0})
     theirs = fit(panel, config.spec, seed=45)
     case = make(config.spec, panel, panel.window.astype(float))
-    assert not kernel_arrays.supports(case.structure)
+    assert not kernel_codes.supports(case.structure)
     target = target_of(case)
     assert target.compiled is None
     for made in (ours, theirs):
@@ -158,7 +179,7 @@ def test_a_model_without_a_kernel_is_fitted_through_jax(monkeypatch: pytest.Monk
 
 def test_a_kernel_that_is_there_is_used() -> None:
     """A density in JAX that would fail shows which of the two the sampler calls."""
-    case = alone("geometric", "hill", 1)
+    case = alone("geometric", "hill", True, 1)
     target = target_of(case)
 
     def refuse(q: object, inputs: object) -> object:

@@ -47,7 +47,7 @@ def test_another_unit_of_the_kpi_gives_the_same_roas(national_fit: Fit) -> None:
         seed=1,
     )
     assert other.draws.q.tobytes() == national_fit.draws.q.tobytes()
-    columns = [c for c in other.tables.channels.columns if c != "kind"]
+    columns = [c for c in other.tables.channels.columns if c != "kind" and not c.startswith("cpa")]
     assert other.tables.channels[columns].equals(national_fit.tables.channels[columns])
 
 

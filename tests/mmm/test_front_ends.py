@@ -9,10 +9,10 @@ from mmx.infer.target import Target, from_sites, to_sites
 from mmx.jax_setup import jax
 from mmx.mmm.target import build, coordinate_names
 
-from .cases import Case, every, plain
+from .cases import Case, every, plain, rich
 
 
-@pytest.fixture(params=[(every, 1), (plain, 3)], ids=["national", "geo"], scope="module")
+@pytest.fixture(params=[(every, 1), (plain, 3), (rich, 3)], ids=["national", "geo", "rich"], scope="module")
 def case(request: pytest.FixtureRequest) -> Case:
     make, geos = request.param
     return make(geos)

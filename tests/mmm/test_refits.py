@@ -57,7 +57,7 @@ def test_folds_share_one_structure_and_one_compiled_density() -> None:
     cases.append(prepared(no_history, spec, fold(panel, 52)))
     assert len({structure for structure, _ in cases}) == 1
     assert [structure.kind[0] for structure, _ in cases] == ["coefficient", "roas", "roas"]
-    assert [structure.carry_in for structure, _ in cases] == [True, True, False]
+    assert [structure.other for structure, _ in cases] == [True, True, False]
     compiled = jax.jit(jax.value_and_grad(log_density_of(cases[0][0])))
     for structure, inputs in cases:
         kernel = build(structure, inputs, [f"m{m}" for m in range(structure.media)]).compiled

@@ -10,9 +10,12 @@ import xarray as xr
 from mmx.errors import InputError
 from mmx.mmm.fit import Fit
 from mmx.mmm.store import FORMAT, read, save, to_datatree
+from mmx.mmm.store_formats import OLDEST
 from mmx.mmm.tables import FitTables
 
 FITS = ["national_fit", "geo_fit"]
+
+OLD = Path(__file__).parent / "old"
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +85,15 @@ def test_another_netcdf_file_is_refused(tmp_path: Path) -> None:
         read(path)
 
 
-@pytest.mark.parametrize("found", [FORMAT + 1, FORMAT - 1, "next"])
+def test_a_fit_of_an_earlier_format_gives_the_numbers_that_it_gave_then() -> None:
+    """``old/format_2.nc`` was written by mmx at format 2, and the table beside it computed there."""
+    found = read(OLD / "format_2.nc")
+    then = pd.read_csv(OLD / "format_2_channels.csv")
+    pd.testing.assert_frame_equal(found.tables.channels[list(then.columns)].reset_index(drop=True), then, rtol=1e-9)
+    assert found.panel.data.sizes["geo"] == 3 and found.posterior.samples == 100
+
+
+@pytest.mark.parametrize("found", [FORMAT + 1, OLDEST - 1, "next"])
 def test_another_format_is_refused(tmp_path: Path, geo_fit: Fit, found: int | str) -> None:
     tree = to_datatree(geo_fit)
     tree.attrs = {**tree.attrs, "format": found, "spec": "{}"}

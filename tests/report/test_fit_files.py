@@ -96,6 +96,23 @@ def _report(example: Example, **changes: object) -> str:
     return fit_report(example.tables, example.summary, **arguments)  # type: ignore[arg-type]
 
 
+def test_a_forecast_is_written_where_there_is_one(tmp_path: Path) -> None:
+    example = six()
+    planned = pd.DataFrame({"date": pd.to_datetime(["2024-01-01"]), "geo": "national", "kpi": np.nan, "mean": 3.25, "q05": 1.0})
+    written = write_fit_files(
+        tmp_path, replace(example.tables, forecast=planned), example.summary, notes=(), currency="EUR", name="x"
+    )
+    assert "forecast.csv" in written and pd.read_csv(tmp_path / "forecast.csv")["mean"].tolist() == [3.25]
+    assert "`forecast.csv`" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "forecast.csv" not in _report(example)
+
+
+def test_a_multiplicative_model_says_what_its_periods_are() -> None:
+    example = six()
+    assert "Divisia" not in _report(example)
+    assert "Divisia" in _report(replace(example, tables=replace(example.tables, decomposition="log-mean Divisia")))
+
+
 def test_no_empty_brackets_without_a_currency() -> None:
     text = _report(six(), currency="")
     assert "()" not in text

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import weibull_min
 
 from mmx.jax_setup import jax, jnp
 from mmx.response.registry import ADSTOCKS, Adstock
@@ -12,7 +13,9 @@ from ..finite import assert_gradient
 
 # Values of every parameter that a family may have; the media axis holds all their combinations.
 VALUES = {"alpha": (0.001, 0.3, 0.7, 0.95), "theta": (0.02, 0.25, 0.5, 0.9), "stage": (0.001, 0.3, 0.8, 0.999)}
-EXTREME = {"alpha": (0.001, 0.5, 0.999), "theta": (0.001, 0.5, 0.999), "stage": (0.001, 0.5, 0.999)}
+VALUES |= {"half_life": (0.1, 1.0, 3.0, 12.0), "weibull_shape": (0.5, 1.0, 2.0, 5.0), "weibull_scale": (0.5, 1.5, 4.0, 12.0)}
+EXTREME = dict.fromkeys(("alpha", "theta", "stage"), (0.001, 0.5, 0.999))
+EXTREME |= {"half_life": (0.05, 1.0, 500.0), "weibull_shape": (0.05, 1.5, 20.0), "weibull_scale": (0.05, 2.0, 100.0)}
 WINDOW, TIMES, GEOS = 9, 25, 2
 LONG = 1200  # 0.95 ** 1200 is below the rounding error
 
@@ -27,8 +30,12 @@ def grid(family: Adstock, values: dict[str, tuple[float, ...]] = VALUES) -> dict
     return {name: cells[:, i] for i, name in enumerate(family.parameters)}
 
 
+def media_of(params: dict[str, np.ndarray]) -> int:
+    return len(next(iter(params.values()))) if params else 1
+
+
 def exposure(params: dict[str, np.ndarray], seed: int = 0) -> np.ndarray:
-    media = len(next(iter(params.values())))
+    media = media_of(params)
     return np.random.default_rng(seed).gamma(1.0, 1.0, (TIMES, GEOS, media))
 
 
@@ -42,7 +49,7 @@ def weights(family: Adstock, params: dict[str, np.ndarray], length: int) -> np.n
 
 def test_weights_are_shares(family: Adstock) -> None:
     found = weights(family, grid(family), LONG)
-    assert found.shape == (LONG, len(grid(family)["alpha"]))
+    assert found.shape == (LONG, media_of(grid(family)))
     assert (found >= 0).all()
     np.testing.assert_allclose(found.sum(axis=0), 1.0, rtol=1e-13)
 
@@ -79,13 +86,15 @@ def test_nothing_acts_before_it_happens(family: Adstock) -> None:
 
 def test_a_constant_converges_to_itself(family: Adstock) -> None:
     params = grid(family)
-    x = np.full((LONG, 1, len(params["alpha"])), 7.0)
+    x = np.full((LONG, 1, media_of(params)), 7.0)
     found = apply(family, x, params)
     np.testing.assert_allclose(found[-1], 7.0, rtol=1e-12)
     assert (np.diff(found, axis=0) >= -1e-14).all()
 
 
-def test_gradients_are_the_finite_differences(family: Adstock) -> None:
+@pytest.mark.parametrize("name", [name for name, family in ADSTOCKS.items() if family.parameters])
+def test_gradients_are_the_finite_differences(name: str) -> None:
+    family = ADSTOCKS[name]
     params = grid(family, {name: values[1:3] for name, values in VALUES.items()})
     x = np.random.default_rng(3).gamma(1.0, 1.0, (TIMES, 1))
     weight = np.random.default_rng(4).normal(size=TIMES)
@@ -96,7 +105,7 @@ def test_gradients_are_the_finite_differences(family: Adstock) -> None:
         return jnp.sum(weight[:, None] * family.apply(x, {n: q[i : i + 1] for i, n in enumerate(names)}, WINDOW))
 
     slope = jax.jit(jax.grad(value))
-    for cell in range(len(params["alpha"])):
+    for cell in range(media_of(params)):
         q = np.array([params[n][cell] for n in names])
         assert_gradient(np.asarray(slope(q)), value, q)
 
@@ -132,13 +141,31 @@ def test_the_delayed_peak_is_where_theta_says(peak: int) -> None:
     np.testing.assert_allclose(ratio, params["alpha"] ** ((lag - peak) ** 2.0), rtol=1e-10, atol=1e-15)
 
 
-def test_delayed_exposure_is_forgotten_after_the_window() -> None:
-    params = {"alpha": np.array([0.9]), "theta": np.array([0.5])}
+@pytest.mark.parametrize("name", [name for name, family in ADSTOCKS.items() if family.windowed])
+def test_exposure_is_forgotten_after_the_window(name: str) -> None:
+    params = {p: np.array([0.9]) for p in ADSTOCKS[name].parameters}
     x = np.zeros((TIMES, 1, 1))
     x[0] = 1.0
-    found = apply(ADSTOCKS["delayed"], x, params)[:, 0, 0]
+    found = apply(ADSTOCKS[name], x, params)[:, 0, 0]
     assert (found[:WINDOW] > 0).all()
     np.testing.assert_array_equal(found[WINDOW:], 0.0)
+
+
+def test_weibull_density_weights_are_its_densities() -> None:
+    found = weights(ADSTOCKS["weibull_pdf"], {"weibull_shape": np.array([2.0]), "weibull_scale": np.array([3.0])}, WINDOW)[:, 0]
+    density = weibull_min(2.0, scale=3.0).pdf(np.arange(1, WINDOW + 1))
+    np.testing.assert_allclose(found, density / density.sum(), rtol=1e-13)
+
+
+def test_weibull_survival_weights_are_products_of_what_is_left() -> None:
+    found = weights(ADSTOCKS["weibull_cdf"], {"weibull_shape": np.array([0.7]), "weibull_scale": np.array([3.0])}, WINDOW)[:, 0]
+    np.testing.assert_allclose(found[1:] / found[:-1], weibull_min(0.7, scale=3.0).sf(np.arange(1, WINDOW)), rtol=1e-12)
+
+
+def test_binomial_weights_are_the_powers_of_what_is_left_of_the_window() -> None:
+    found = weights(ADSTOCKS["binomial"], {"alpha": np.array([0.5, 0.25])}, WINDOW)
+    left = 1 - np.arange(WINDOW)[:, None] / WINDOW
+    np.testing.assert_allclose(found, left ** [1, 3] / (left ** [1, 3]).sum(axis=0), rtol=1e-13)
 
 
 def test_two_stages_are_a_geometric_one_and_another() -> None:

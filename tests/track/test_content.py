@@ -120,7 +120,10 @@ def test_settings_are_few_short_and_in_words():
 
 def test_dated_events_become_one_text():
     config = read_config(CONFIG, overrides=["data.events=[{name: sale, start: 2024-01-01, end: 2024-01-07}]"])
-    assert settings(config)["data.events"] == '[{"name": "sale", "start": "2024-01-01", "end": "2024-01-07"}]'
+    assert (
+        settings(config)["data.events"]
+        == '[{"name": "sale", "start": "2024-01-01", "end": "2024-01-07", "shape": "flat", "width": null}]'
+    )
 
 
 def test_a_fit_logs_the_numbers_of_its_summary(summary):

@@ -75,7 +75,10 @@ def test_summary_holds_the_contract(fitted: Made) -> None:
         for quantity in asked:
             assert set(channel[quantity]) == set(STATS) and all(is_number(v) for v in channel[quantity].values())
             assert channel[quantity]["q05"] <= channel[quantity]["median"] <= channel[quantity]["q95"]
-    assert set(summary["fit"]) == {"r2", "mape", "wape", "crps", "coverage90"}
+    assert set(summary["fit"]) == {
+        *("r2", "mape", "wape", "crps", "coverage90"),
+        *("negative_baseline", "negative_baseline_periods"),
+    }
     assert all(is_number(v) for v in summary["fit"].values())
     for key in ("data_sha256", "config_sha256"):
         assert re.fullmatch("[0-9a-f]{64}", summary[key])

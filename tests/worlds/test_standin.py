@@ -15,13 +15,13 @@ CONFIGS = sorted(p for p in (Path(__file__).parents[2] / "configs").rglob("*.yam
 def columns_of(node):
     """Every column name in the data section of a configuration file, from its text alone."""
     data = node["data"]
-    single = [data[k] for k in ("date", "geo", "population", "target") if data.get(k)]
+    single = [data[k] for k in ("date", "geo", "group", "population", "target") if data.get(k)]
     media = [
         v
         for group in ("channels", "organic")
         for m in data.get(group, {}).values()
         for k, v in m.items()
-        if k in ("spend", "exposure")
+        if k in ("spend", "exposure", "reach", "frequency")
     ]
     events = data.get("events")
     worth = data.get("unit_value")

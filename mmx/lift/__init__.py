@@ -1,0 +1,1 @@
+"""Geo experiments: what a treatment brought, against a weighted mean of geos that were left alone."""
