@@ -149,6 +149,7 @@ class Policies(Frozen):
     negative_spend: Literal["error", "zero"]
     duplicates: Literal["error", "sum"]
     silent_channel: Literal["error", "drop"]
+    low_frequency: Literal["error", "one"]
 
 
 class DataSettings(Frozen):

@@ -35,7 +35,7 @@ def check_values(rows: Rows, grid: Grid | None, config: Config, findings: Findin
         if role.name not in dropped:
             _check_unmatched(rows, role, config, findings)
     for role in rows.of("frequency"):
-        _check_frequency(rows, role, findings)
+        rows = _check_frequency(rows, role, config, findings)
     _check_population(rows, findings)
     _check_groups(rows, findings)
     _check_positive(rows, rows.of("unit_value"), "money per unit of the KPI, above 0", findings)
@@ -222,17 +222,25 @@ def _check_unmatched(rows: Rows, role: Role, config: Config, findings: Findings)
             findings.notes.append(f"Channel {role.name!r} has {said} (column {column!r}, {place}).")
 
 
-def _check_frequency(rows: Rows, role: Role, findings: Findings) -> None:
+def _check_frequency(rows: Rows, role: Role, config: Config, findings: Findings) -> Rows:
     """Where somebody was reached, he was reached at least once."""
     reach = next((r for r in rows.of("exposure") if r.name == role.name), None)
     if reach is None:
-        return
-    low = (rows.numbers[reach.column] > 0) & (rows.numbers[role.column] < 1)
-    if low.any():
-        came = f"{plural(int(low.sum()), 'value')} below 1 where {reach.column!r} is above 0"
-        expected = "times that each person reached saw the medium, on average: at least 1"
-        where = f"column {role.column!r}, {rows.where(low, role.column)}"
-        findings.refuse(where, came, expected, "Correct it: frequency is impressions over reach.")
+        return rows
+    values = rows.numbers[role.column]
+    low = (rows.numbers[reach.column] > 0) & (values < 1)
+    if not low.any():
+        return rows
+    place, came = rows.where(low, role.column), f"{plural(int(low.sum()), 'value')} below 1 where {reach.column!r} is above 0"
+    if config.data.policies.low_frequency == "one":
+        findings.notes.append(
+            f"Policy low_frequency: one set {came} to 1 (column {role.column!r}, {place}; the lowest {values[low].min():g})."
+        )
+        return rows.with_numbers(role.column, np.where(low, 1.0, values))
+    expected = "times that each person reached saw the medium, on average: at least 1"
+    remedy = "Correct it: frequency is impressions over reach. Or set data.policies.low_frequency: one."
+    findings.refuse(f"column {role.column!r}, {place}", came, expected, remedy)
+    return rows
 
 
 def _percent(share: float) -> str:

@@ -258,3 +258,18 @@ def test_line_numbers_survive_quoted_line_breaks(tmp_path: Path) -> None:
     frame.loc[9, "tv_cost"] = -1
     with pytest.raises(DataError, match=r"column 'tv_cost', row 12 "):
         loaded(tmp_path, frame)
+
+
+def test_reach_without_frequency_is_refused_or_counted_once(tmp_path: Path) -> None:
+    frame = national()
+    frame["radio_reach"], frame["radio_often"], frame["radio_cost"] = 1000.0, 2.0, 50.0
+    frame.loc[8, "radio_often"] = 0.9
+    frame.loc[9, ["radio_reach", "radio_often", "radio_cost"]] = 0.0
+    often = {"radio": {"spend": "radio_cost", "exposure": None, "reach": "radio_reach", "frequency": "radio_often"}}
+    settings: dict[str, Any] = {"data": {"channels": often}}
+    with pytest.raises(DataError, match="low_frequency: one") as refused:
+        loaded(tmp_path, frame, settings)
+    assert "column 'radio_often', row 10 (2021-03-01)" in str(refused.value)
+    panel = loaded(tmp_path, frame, settings, {"data": {"policies": {"low_frequency": "one"}}})
+    np.testing.assert_array_equal(panel.media_frequency[0, 7:10, 0], [2.0, 1.0, 0.0])
+    assert sum(note.startswith("Policy low_frequency: one set 1 value below 1") for note in panel.notes) == 1
