@@ -36,7 +36,8 @@ def data_set(settings: dict[str, Any], cell: dict[str, Any], number: int) -> Any
 def configuration(settings: dict[str, Any], cell: dict[str, Any], table: Any) -> dict[str, Any]:
     """Configuration of mmx for one data set of a cell."""
     world, sampler = settings["world"], settings["sampler"] | cell.get("sampler", {})
-    return jin_model.settings_of(table, list(world["media"]), world["window"], sampler)
+    made = jin_model.settings_of(table, list(world["media"]), world["window"], sampler)
+    return made | {"gate": settings["gate"]}
 
 
 def fitted(settings: dict[str, Any], cell: dict[str, Any], number: int) -> mmx.Fit:
