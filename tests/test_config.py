@@ -147,7 +147,7 @@ def test_customer_and_platform_name_two_layers(tmp_path: Path, monkeypatch: pyte
         ("data.channels.tv.spent", "Did you mean 'spend'?"),
         ("model.priors.medain", "Did you mean 'median'?"),
         ("model.shapes.alpha.fam", "Did you mean 'family'?"),
-        ("data.policies.zzz", "Known keys here: duplicates, missing_controls"),
+        ("data.policies.zzz", "Known keys here: duplicates, low_frequency"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest(path: str, message: str) -> None:
