@@ -58,7 +58,7 @@ def one(settings: dict[str, Any], world: str, name: str, seed: int) -> dict[str,
     """Fit one arm on one seed: truth, mean and 90 % interval of the ROAS of every channel."""
     case = settings["worlds"][world]
     arm, simulated = case["arms"][name], worlds.simulate(world, seed=seed, periods=settings["periods"])
-    controls = [c for c in simulated.settings["data"]["controls"] if c != case.get("hidden")]
+    controls = [c for c in simulated.settings["data"].get("controls", ()) if c != case.get("hidden")]
     model: dict[str, Any] = {"lift_tests": tests_of(simulated, settings, arm, seed)} if arm["tests"] else {}
     if "lift_tests_as" in arm:
         model["lift_tests_as"] = arm["lift_tests_as"]
