@@ -74,26 +74,29 @@ def prior_predictive(spec: Spec, panel: Panel, *, seed: int) -> CheckResult:
     drawn = prior_draws(resolved, panel, count=DRAWS, rng=rng)
     inside, step, kpi = _implied(drawn, rng)
     valid = np.isfinite(inside + step).all(axis=1)
+    if not valid.any():
+        text = "Every draw of the priors asks of some medium for more than the whole KPI: lower the effect priors."
+        return CheckResult("prior predictive", False, None, text)
     table = _table(drawn, inside[valid], step[valid])
     worth = (panel.array("kpi") * panel.array("unit_value"))[:, panel.window].sum()
     share = np.quantile(inside[valid].sum(axis=1) / worth, [0.05, 0.5, 0.95])
     observed = panel.array("kpi")[:, panel.window].sum(axis=0)
     low, high = np.quantile(kpi[valid], [0.05, 0.95])
-    text = [
+    said = [
         f"Of {DRAWS} draws of the priors: media bring {100 * share[1]:.3g} % of the KPI (90 % interval {100 * share[0]:.3g} to "
         f"{100 * share[2]:.3g} %), and the KPI of a period lies between {low:,.4g} and {high:,.4g}, where "
         f"{observed.min():,.4g} to {observed.max():,.4g} was observed."
     ]
     if not valid.all():
-        text.append(
+        said.append(
             f"{100 * (1 - valid.mean()):.2g} % ask of a medium for more than the whole KPI, which no coefficient of a "
             "multiplicative model gives: lower the prior on its ROAS."
         )
     span = np.ptp(observed) or abs(float(observed.mean()))
     wide = bool(high - low > WIDE * span or low > observed.max() or high < observed.min())
     if wide:
-        text.append("That has little to do with the observed KPI: look at model.baseline, model.shapes and the effect priors.")
-    return CheckResult("prior predictive", not wide, table, " ".join(text))
+        said.append("That has little to do with the observed KPI: look at model.baseline, model.shapes and the effect priors.")
+    return CheckResult("prior predictive", not wide, table, " ".join(said))
 
 
 def national_media(panel: Panel) -> CheckResult | None:

@@ -6,7 +6,6 @@ import pytest
 from scipy import stats
 
 from mmx.data.checks import CheckResult
-from mmx.mmm import predict
 from mmx.mmm.prior_predictive import national_media, prior_draws, prior_predictive
 from mmx.mmm.quantities import effects, window_spend
 from mmx.mmm.resolve import resolve
@@ -75,13 +74,11 @@ def test_a_multiplicative_model_says_how_many_draws_ask_for_more_than_the_kpi() 
     assert np.isfinite(table(result).to_numpy()).all()
 
 
-def test_expected_kpi_of_the_prior_is_media_plus_baseline() -> None:
-    case = every(3)
-    drawn = prior_draws(case.oracle.spec, case.oracle.panel, count=3, rng=np.random.default_rng(2))
-    parts = [part.total() for part in predict.parts(drawn)]
-    rows = np.flatnonzero(drawn.window)
-    for g, part in enumerate(parts):
-        np.testing.assert_allclose(part, predict.level(drawn, g, drawn.exposure, rows), rtol=1e-9, atol=1e-12)
+def test_priors_that_no_draw_can_meet_are_said_to_be_so() -> None:
+    prior = {"kind": "contribution", "family": "lognormal", "median": 50.0, "q90": 60.0}
+    spec = shop_config({"model": {"likelihood": "lognormal"}, "data": {"channels": {"tv": {"priors": prior}}}}).spec
+    result = prior_predictive(spec, shop_panel(1), seed=1)
+    assert result.passed is False and result.table is None and "Every draw" in result.text
 
 
 def test_media_that_move_alike_in_all_geos_are_flagged() -> None:
