@@ -22,7 +22,7 @@ from mmx.infer.target import Target
 from mmx.jax_setup import jax
 from mmx.mmm import kernel_codes
 from mmx.mmm.fit import fit
-from mmx.mmm.target import build
+from mmx.mmm.target import build, log_density_of
 from mmx.response.registry import ADSTOCKS, SATURATIONS
 
 from ..finite import assert_gradient
@@ -32,7 +32,7 @@ from .test_exact import default
 
 ROOT = Path(__file__).parents[2]
 PAIRS = sorted({*product(ADSTOCKS, ["hill"]), *product(["geometric"], SATURATIONS)})
-# All pairs in both orders, nationally and by geo, are in the case ``every`` of test_kernel.
+# All pairs in both orders, nationally and by geo, with gradients, are in the case ``every`` of test_kernel.
 FAMILIES = [(*pair, True, geos) for pair, geos in zip(PAIRS, cycle([1, 3]))]
 FAMILIES += [(*pair, False, geos) for pair, geos in zip(PAIRS[::4], cycle([3, 1]))]
 
@@ -70,8 +70,16 @@ def assert_the_same(case: Case, points: np.ndarray) -> None:
 
 @pytest.mark.parametrize(("adstock", "saturation", "first", "geos"), FAMILIES)
 def test_every_family_alone(adstock: str, saturation: str, first: bool, geos: int) -> None:
+    """The value is that of JAX; the gradient that of the value, for XLA takes three times as long to compile gradients."""
     case = alone(adstock, saturation, first, geos)
-    assert_the_same(case, case.points(3, seed=41))
+    compiled = target_of(case).compiled
+    assert compiled is not None
+    call = compiled()
+    value = jax.jit(log_density_of(case.structure))
+    for q in case.points(3, seed=41):
+        found, slope = call(q)
+        assert found == pytest.approx(float(value(q, case.inputs)), rel=1e-12)
+        assert_gradient(slope, lambda at: call(at)[0], q)
 
 
 @pytest.mark.parametrize("geos", [1, 5])
@@ -138,7 +146,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[list[list[
     return found
 
 
-@pytest.mark.slow  # Compiles for minutes; test_reproducible holds a fit with an empty cache against one with a full cache.
+@pytest.mark.slow  # Compiles for minutes; no process runs what it compiled itself.
 def test_the_kernel_is_the_density_fresh_and_from_its_cache(processes: list[tuple[list[list[str]], str]]) -> None:
     points = [(case, q) for case in (every(1), plain(3)) for q in case.points(4, seed=44)]
     for rows, _ in processes:

@@ -21,7 +21,8 @@ WIDE = ("student_t", "lognormal", "autocorrelated")  # With all that a model can
 CASES = {"every-national": (every, 1), "every-geo": (every, 3), "plain-national": (plain, 1), "plain-geo": (plain, 3)}
 CASES |= {"rich-national": (rich, 1), "rich-geo": (rich, 3)}
 CASES |= {"grouped": (lambda _: grouped(), 4)} | {f"varying-{geos}": (varying, geos) for geos in (1, 3)}
-CASES |= {f"{name}-{geos}": (partial(other, name), geos) for name in LIKELIHOODS for geos in (1, 3)}
+CASES |= {f"{name}-3": (partial(other, name), 3) for name in LIKELIHOODS}
+CASES |= {f"{name}-1": (partial(other, name), 1) for name in ("counts", "additive counts", "autocorrelated")}
 CASES |= {f"{name} rich-{geos}": (partial(rich, likelihood=name), geos) for name, geos in zip(WIDE, (1, 3, 1), strict=True)}
 CASES |= {f"lifted-{geos}": (lifted, geos) for geos in (1, 3)}
 CASES |= {f"lifted {name}-{geos}": (partial(lifted, likelihood=name), geos) for name, geos in zip(WIDE, (3, 1, 3), strict=True)}

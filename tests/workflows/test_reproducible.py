@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sysconfig
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 import xarray as xr
 
 import mmx as package
+from mmx.jax_setup import cache_folder
 
 from ..command_line import LENIENT, SMALL, UNTRACKED, mmx
 from .conftest import Made
@@ -21,10 +24,10 @@ TABLES = ("channels.csv", "contributions.csv", "baseline.csv", "response_curves.
 CACHES = ("MMX_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR", "NUMBA_CACHE_DIR")
 
 
-def run(*arguments: str | Path, cache: Path, hash_seed: int) -> None:
+def run(*arguments: str | Path, folder: Path, hash_seed: int) -> None:
     """Run the installed command in a process that shares nothing with this one but the files named."""
     environment = {k: v for k, v in os.environ.items() if k not in CACHES}
-    environment |= {"MMX_CACHE_DIR": str(cache), "NUMBA_CACHE_DIR": str(cache / "numba"), "PYTHONHASHSEED": str(hash_seed)}
+    environment |= {"MMX_CACHE_DIR": str(folder), "NUMBA_CACHE_DIR": str(folder / "numba"), "PYTHONHASHSEED": str(hash_seed)}
     command = [str(Path(sysconfig.get_path("scripts")) / "mmx"), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
@@ -39,38 +42,47 @@ def draws(folder: Path) -> dict[str, bytes]:
         }
 
 
+Repeat = Callable[[str], Path]
+# Compiling takes minutes, and no process runs what it compiled itself: see ``mmx/machine/code.py``.
+REPEATS = [pytest.param("cold", marks=pytest.mark.slow), "warm"]
+
+
 @pytest.fixture(scope="module")
-def repeated(project: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The command of the fit ``fitted``, with an empty compile cache and again with the cache that it left."""
+def repeat(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Repeat:
+    """The command of the fit ``fitted`` in another process: with an empty compile cache or with the one of these tests."""
     base = tmp_path_factory.mktemp("repeated")
-    cache = base / "cache"
-    for hash_seed, name in enumerate(("cold", "warm")):
-        assert (name == "warm") == any(cache.rglob("*"))  # the second run finds what the first compiled
-        table = project / "configs" / "shop.csv"
-        config = project / "configs" / "shop.yaml"
-        settings = (*SMALL, *LENIENT, UNTRACKED, "--data", table, "--seed", "5")
-        run("fit", config, *settings, "--out", base / name, cache=cache, hash_seed=hash_seed)
-    return {"cold": base / "cold", "warm": base / "warm"}
+    seeds = {"cold": 0, "warm": 1, "another": 2}
+
+    @cache
+    def repeated(name: str) -> Path:
+        folder = base / "cache" if name == "cold" else cache_folder()
+        assert any(folder.rglob("*")) == (name != "cold")
+        files = [project / "configs" / f"shop.{kind}" for kind in ("yaml", "csv")]
+        settings = (*SMALL, *LENIENT, UNTRACKED, "--data", files[1], "--seed", "5")
+        run("fit", files[0], *settings, "--out", base / name, folder=folder, hash_seed=seeds[name])
+        return base / name
+
+    return repeated
 
 
-@pytest.mark.parametrize("name", ["cold", "warm"])
-def test_another_process_gives_the_same_summary(fitted: Made, repeated: dict[str, Path], name: str) -> None:
-    assert Made(repeated[name], fitted.answer).repeatable == fitted.repeatable
+@pytest.mark.parametrize("name", REPEATS)
+def test_another_process_gives_the_same_summary(fitted: Made, repeat: Repeat, name: str) -> None:
+    assert Made(repeat(name), fitted.answer).repeatable == fitted.repeatable
 
 
-@pytest.mark.parametrize("name", ["cold", "warm"])
-def test_another_process_draws_the_same_bytes(fitted: Made, repeated: dict[str, Path], name: str) -> None:
-    here, there = draws(fitted.folder), draws(repeated[name])
+@pytest.mark.parametrize("name", REPEATS)
+def test_another_process_draws_the_same_bytes(fitted: Made, repeat: Repeat, name: str) -> None:
+    here, there = draws(fitted.folder), draws(repeat(name))
     assert list(here) == list(there) and len(here) > 8
     assert [key for key in here if here[key] != there[key]] == []
 
 
-@pytest.mark.parametrize("name", ["cold", "warm"])
-def test_another_process_writes_the_same_files(fitted: Made, repeated: dict[str, Path], name: str) -> None:
+@pytest.mark.parametrize("name", REPEATS)
+def test_another_process_writes_the_same_files(fitted: Made, repeat: Repeat, name: str) -> None:
     for file in TABLES:
-        assert (repeated[name] / file).read_bytes() == (fitted.folder / file).read_bytes(), file
+        assert (repeat(name) / file).read_bytes() == (fitted.folder / file).read_bytes(), file
     for file in ("config.yaml", "report.md", "fit.png", "contributions.png", "response_curves.png"):
-        assert (repeated["cold"] / file).read_bytes() == (repeated["warm"] / file).read_bytes(), file
+        assert (repeat(name) / file).read_bytes() == (repeat("another") / file).read_bytes(), file
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +112,6 @@ def test_another_seed_gives_other_draws(fitted: Made, panel_and_spec: tuple[Any,
 
 def test_another_process_simulates_the_same_bytes(tmp_path: Path) -> None:
     assert mmx("simulate", "geo", "--out", tmp_path / "here.csv", "--seed", "7").code == 0
-    run("simulate", "geo", "--out", tmp_path / "there" / "here.csv", "--seed", "7", cache=tmp_path, hash_seed=3)
+    run("simulate", "geo", "--out", tmp_path / "there" / "here.csv", "--seed", "7", folder=tmp_path, hash_seed=3)
     for name in ("here.csv", "here.truth.json", "here.yaml"):
         assert (tmp_path / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
