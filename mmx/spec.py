@@ -217,7 +217,7 @@ class SamplerSettings(Frozen):
     """Which sampler, how long, and what the one automatic retry does.
 
     ``tune`` steps from scratch; ``warm_tune`` from an earlier fit whose metric is taken over. Every ``thin``-th draw of a
-    chain is kept, ``draws`` of them.
+    chain is kept, ``draws`` of them; from an earlier fit ``warm_draws``, by default as many as its effective draws say.
     """
 
     name: Literal["nutpie", "numpyro", "pymc"]
@@ -225,6 +225,7 @@ class SamplerSettings(Frozen):
     tune: Annotated[int, Field(ge=50)]
     warm_tune: Annotated[int, Field(ge=20)]
     draws: Annotated[int, Field(ge=50)]
+    warm_draws: Annotated[int, Field(ge=50)] | None = None
     thin: Annotated[int, Field(ge=1, le=100)]
     target_accept: Annotated[float, Field(gt=0.5, lt=1)]
     max_depth: Annotated[int, Field(ge=3, le=15)]

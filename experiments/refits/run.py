@@ -64,7 +64,7 @@ def round_of(panel: Any, spec: Any, seed: int, weights: list[np.ndarray], length
     first = mmx.fit(panel, spec, seed=seed, weights=weights[0])
     out: dict[str, Any] = {"scratch": summary(mmx.fit(panel, spec, seed=seed, weights=weights[-1])), "refits": {}}
     for length in lengths:
-        shorter = spec.model_copy(update={"sampler": spec.sampler.model_copy(update={"draws": length})})
+        shorter = spec.model_copy(update={"sampler": spec.sampler.model_copy(update={"draws": length, "warm_draws": length})})
         fit, rows = first, []
         for i, window in enumerate(weights[1:], 1):
             fit = mmx.fit(panel, shorter, seed=seed + i, weights=window, start=fit)

@@ -45,7 +45,7 @@ def sample(
     start : Draws, optional
         An earlier fit: each chain starts from another one of its draws, and adapts its step size anew. nutpie takes over
         the metric as well: it walks in coordinates in which the earlier draws are uncorrelated, and tunes for
-        ``warm_tune`` steps.
+        ``warm_tune`` steps. ``warm_draws`` are drawn, or ``draws`` where that is None.
     cores : int, optional
         Chains that run side by side; all cores by default.
     progress : callable, optional
@@ -61,10 +61,11 @@ def sample(
     ValueError
         If the earlier fit has another number of parameters, or fewer different draws than there are chains.
     """
-    whole = settings.model_copy(update={"draws": settings.draws * settings.thin, "thin": 1})
+    kept = settings.draws if start is None else settings.warm_draws or settings.draws
+    whole = settings.model_copy(update={"draws": kept * settings.thin, "thin": 1})
     draws = _sample(target, whole, seed=seed, start=start, cores=cores or os.cpu_count() or 1, progress=progress)
-    kept = thinned(draws, settings.thin)
-    return replace(kept, q=target.canonical(kept.q))
+    thin = thinned(draws, settings.thin)
+    return replace(thin, q=target.canonical(thin.q))
 
 
 def thinned(draws: Draws, thin: int) -> Draws:

@@ -29,6 +29,7 @@ from mmx.spec import SamplerSettings, Spec
 
 NARROW_RHAT, NARROW_DIVERGENCES = 1.02, 20  # Up to here a failed gate is narrow: see ``_next_attempt``.
 NARROW_TUNE, NARROW_LONGER = 100, 4
+WARM_ESS, WARM_LEAST = 1.75, 400  # Times the gate's effective draws, expected of a fit from an earlier one; its least draws.
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ def fit(
         Row weights, >= 0; 0 holds a row out. The KPI window by default; rows outside it have no weight in any case.
     start : Fit, optional
         An earlier fit with the same parameters, such as that of the fold before. Each chain starts from another one of its
-        draws and adapts its step size anew; nutpie takes over its metric and tunes for ``sampler.warm_tune`` steps. The gate
+        draws and adapts its step size anew; nutpie takes over its metric and tunes for ``sampler.warm_tune`` steps. Unless
+        ``sampler.warm_draws`` says how many, as many draws are taken as its effective draws say that the gate needs. The gate
         is the same; where it fails, and smaller steps do not help against divergences, the retry starts from scratch.
     cores : int, optional
         Chains side by side.
@@ -162,9 +164,19 @@ def fit(
         posterior = _posterior(resolved, panel, structure, inputs, row_weights, draws, seed)
         return _judged(Fit(posterior, draws, UNJUDGED, seed, (), {}, lineage))
 
-    made, told = _until_converged(attempt, resolved.sampler, earlier, say)
+    settings = resolved.sampler if start is None else _warm(resolved.sampler, start, resolved.gate.min_ess)
+    made, told = _until_converged(attempt, settings, earlier, say)
     seconds = {**made.draws.seconds, "total": time.perf_counter() - began}
     return replace(made, decisions=(*silent, *told), seconds=seconds)
+
+
+def _warm(settings: SamplerSettings, start: Fit, min_ess: float) -> SamplerSettings:
+    """Settings of a fit from an earlier one, of whose draws the least effective quantity says how many are needed."""
+    if settings.warm_draws is not None or not start.converged:
+        return settings
+    drawn = start.draws.q.shape[0] * start.draws.q.shape[1] / settings.chains
+    needed = int(np.ceil(WARM_ESS * min_ess / start.gate.min_ess * drawn))
+    return settings.model_copy(update={"warm_draws": min(settings.draws, max(WARM_LEAST, needed))})
 
 
 def _until_converged(
@@ -206,10 +218,11 @@ def _next_attempt(
     wrong_steps = earlier is not None and made.gate.only_divergences
     if tried == settings and settings.name in WHITENED and _narrow(made) and not wrong_steps:
         tries = settings.retry_target_accept if made.gate.divergences else settings.target_accept
-        times = max(1, min(NARROW_LONGER, round(2 * made.spec.gate.min_ess / made.gate.min_ess)))
+        drawn = made.draws.q.shape[1] / settings.draws
+        times = max(1, min(NARROW_LONGER, round(2 * drawn * made.spec.gate.min_ess / made.gate.min_ess)))
         length = f", {times} times as long," if times > 1 else ""
         how = f"sampled once more from these draws{length} with target acceptance {tries:g}"
-        longer = {"warm_tune": max(settings.warm_tune, NARROW_TUNE), "thin": times * settings.thin}
+        longer = {"warm_tune": max(settings.warm_tune, NARROW_TUNE), "warm_draws": None, "thin": times * settings.thin}
         return settings.model_copy(update={"target_accept": tries, **longer}), made.draws, how
     careful = {"name": tried.name, "target_accept": settings.retry_target_accept}
     if wrong_steps and tried.target_accept < settings.retry_target_accept:

@@ -11,7 +11,7 @@ import pytest
 
 from mmx.data.panel import Panel
 from mmx.jax_setup import jax
-from mmx.mmm.fit import Fit, _next_attempt, fit
+from mmx.mmm.fit import WARM_ESS, WARM_LEAST, Fit, _next_attempt, _warm, fit
 from mmx.mmm.inputs import prepare
 from mmx.mmm.resolve import resolve
 from mmx.mmm.store import read, save
@@ -207,6 +207,37 @@ def test_a_narrow_failure_goes_on_from_its_own_draws() -> None:
     after = _next_attempt(replace(first, gate=short), settings, on[0], first.draws)
     assert after is not None
     assert after[1] is None
+
+
+def test_a_start_takes_the_draws_that_the_gate_needs() -> None:
+    """By the effective draws of the earlier fit, with room to spare; not more than asked for, nor too few for R-hat."""
+    first, second = folds()
+    assert second.draws.q.shape[1] == second.spec.sampler.draws  # Asked for less than the least.
+    settings = first.spec.sampler.model_copy(update={"draws": 3000})
+    drawn = first.draws.q.shape[0] * first.draws.q.shape[1]
+    ess = 0.5 * drawn  # Of the least effective quantity: two draws for each effective one.
+    earlier = replace(first, gate=replace(first.gate, passed=True, min_ess_bulk=ess, min_ess_tail=2 * ess))
+    for min_ess, warm in ((1000.0, WARM_ESS * 1000 * 2 / settings.chains), (10.0, WARM_LEAST), (1e6, 3000)):
+        assert _warm(settings, earlier, min_ess).warm_draws == warm
+    failed = replace(earlier, gate=replace(earlier.gate, passed=False))
+    assert _warm(settings, failed, 1000.0) == settings
+    own = settings.model_copy(update={"warm_draws": 77})
+    assert _warm(own, earlier, 1000.0) == own
+    panel, weights = late_panel(), fold(late_panel(), 52)
+    started = fit(panel, config_spec(warm_draws=77), seed=2, weights=weights, start=first)
+    assert started.draws.q.shape[1] == started.draws.settings["draws"] == 77
+    assert fit(panel, config_spec(warm_draws=77), seed=2, weights=weights).draws.q.shape[1] == 60
+
+
+def test_a_narrow_failure_of_few_draws_takes_all_that_were_asked_for() -> None:
+    first, second = folds()
+    limits = first.spec.gate
+    short = replace(first.gate, passed=False, reasons=("bulk ESS",), max_rhat=1.01, divergences=0, min_ebfmi=1.0)
+    short = replace(short, min_ess_bulk=0.9 * limits.min_ess, min_ess_tail=2 * limits.min_ess)
+    settings = first.spec.sampler.model_copy(update={"draws": 600, "warm_draws": 60})
+    on = _next_attempt(replace(first, gate=short), settings, settings, second.draws)
+    assert on is not None
+    assert (on[0].warm_draws, on[0].draws, on[0].thin) == (None, 600, 1)  # Ten times as many draws as it had.
 
 
 def test_a_start_from_strongly_different_data_does_not_pass_the_gate_with_too_little_tuning() -> None:
