@@ -182,7 +182,9 @@ def main(arguments: list[str] | None = None) -> None:
                 print(f"{name} {simulation}: {line['seconds']} s, converged {line['converged']}", flush=True)
         stores[name] = store
         summaries[name] = summarise(store, verdicts(store, names, settings["draws"], settings["level"]), cell)
-    (args.out / "summary.json").write_text(json.dumps(summaries, indent=1) + "\n", encoding="utf-8")
+    told = args.out / "summary.json"  # Cells that were not asked for keep what was said of them.
+    before = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
+    told.write_text(json.dumps(before | summaries, indent=1) + "\n", encoding="utf-8")
     print(markdown(summaries))
     labels = {name: settings["cells"][name]["label"] for name in stores}
     for figure in dict.fromkeys(settings["cells"][name]["figure"] for name in stores):

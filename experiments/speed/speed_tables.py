@@ -124,8 +124,11 @@ def families_of(result: dict[str, Any]) -> str:
     """Return the cost of every family over that of geometric, Hill and normal."""
     cases = result["gradient"]
     ratios = pd.DataFrame({case: {name: row["ratio"] for name, row in rows.items()} for case, rows in cases.items()})
-    fits = pd.DataFrame(result["fits"]).T
-    return f"gradient over that of {ratios.index[0]}\n{ratios.to_string()}\n\nnational fits\n{fits.to_string()}"
+    told = [f"gradient over that of {ratios.index[0]}\n{ratios.to_string()}"]
+    for case, rows in result["fits"].items():
+        fits = pd.DataFrame({k: {**row, "normal": row["normal"]["seconds"]} for k, row in rows.items()}).T
+        told.append(f"fits, {case}; normal: its seconds, right before\n{fits.to_string()}")
+    return "\n\n".join(told)
 
 
 def _of(runs: list[dict[str, Any]], case: str, tool: str, cache: str) -> list[dict[str, Any]]:

@@ -33,8 +33,11 @@ def test_the_study_runs_and_resumes(study, tmp_path, capsys):
     assert run["peak_rss_mb"] > 50 and run["draws"] == 60 and run["chains"] == 2
     grown = json.loads(stored["growth.json"])
     assert grown["geos"]["dim"][0] < grown["geos"]["dim"][1] and min(grown["weeks"]["microseconds"]) > 0
+    fitted = json.loads(stored["families.json"])["fits"]["national"]["lognormal"]
+    ours, normal = (row["seconds"] / row["min_ess"] for row in (fitted, fitted["normal"]))
+    assert fitted["ratio"] == pytest.approx(ours / normal, rel=0.03)
     said = capsys.readouterr().out
-    assert "microseconds per gradient" in said
+    assert "microseconds per gradient" in said and "fits, national" in said
     study.main(arguments)
     assert stored == {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir()}
 
