@@ -95,12 +95,10 @@ def test_nutpie_gives_the_same_bytes_on_any_number_of_cores() -> None:
     assert sample(target(), short, seed=8).q.tobytes() != one.q.tobytes()
 
 
+@pytest.mark.parametrize("name", ["nutpie", "numpyro"])
 def test_thinning_keeps_every_kth_draw_and_what_happened_between(name: str) -> None:
-    import pytensor
-
-    with pytensor.config.change_flags(mode="JAX"):
-        whole = sample(target(), settings(name, tune=50, draws=180, target_accept=0.55), seed=7)
-        kept = sample(target(), settings(name, tune=50, draws=60, target_accept=0.55, thin=3), seed=7)
+    whole = sample(target(), settings(name, tune=50, draws=180, target_accept=0.55), seed=7)
+    kept = sample(target(), settings(name, tune=50, draws=60, target_accept=0.55, thin=3), seed=7)
     np.testing.assert_array_equal(kept.q, whole.q[:, 2::3])
     np.testing.assert_array_equal(kept.stats["lp"], whole.stats["lp"][:, 2::3])
     assert kept.stats["n_steps"].sum() == whole.stats["n_steps"].sum()
