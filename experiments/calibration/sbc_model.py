@@ -116,7 +116,8 @@ def quantities(posterior: Posterior) -> dict[str, Floats]:
     """What is ranked, (sample,) each: the quantities that are judged, then the other sampled parameters.
 
     ROAS per channel; contribution of all media and the baseline, treatments in it, KPI money over the window; noise; and the
-    log likelihood of the KPI given parameters and baseline coefficients, which looks at parameters and data at once.
+    log likelihood of the KPI given parameters and baseline coefficients, which looks at parameters and data at once. The
+    coordinates of a sampled baseline are left out: they are measured from the data, and a draw of the prior has none.
     """
     inside = effects(posterior).inside
     parts = decompose(posterior)
@@ -131,5 +132,5 @@ def quantities(posterior: Posterior) -> dict[str, Floats]:
         named |= {f"lift[{test.test}]": measured[:, k] for k, test in enumerate(posterior.spec.lift_tests)}
     names = coordinate_names(posterior.structure, posterior.media)
     columns = np.concatenate([posterior.params[b.name] for b in posterior.structure.blocks], axis=1)
-    again = {*named, *(name.replace("roas[", "effect[") for name in named)}
+    again = {*named, *(name.replace("roas[", "effect[") for name in named), *(n for n in names if n.startswith("baseline["))}
     return named | {f"parameter {name}": columns[:, i] for i, name in enumerate(names) if name not in again}
