@@ -57,6 +57,7 @@ class MediaSettings(Frozen):
     effectiveness: Effectiveness | None = None
     shapes: dict[Shape, Prior] = Field(default_factory=dict)
     priors: EffectPrior | None = None
+    follows_demand: bool = False
 
     @model_validator(mode="after")
     def _shapes(self) -> Self:
@@ -247,6 +248,7 @@ def _media_spec(settings: ChannelSettings | OrganicSettings, model: ModelSetting
         shapes=model.shapes.model_copy(update={str(k): v for k, v in settings.shapes.items()}),
         priors=settings.priors or priors,
         own_prior=settings.priors is not None,
+        follows_demand=settings.follows_demand,
     )
 
 

@@ -242,7 +242,11 @@ class GateSettings(Frozen):
 
 
 class MediaSpec(Frozen):
-    """What the model says about one medium, its overrides filled in."""
+    """What the model says about one medium, its overrides filled in.
+
+    With ``follows_demand`` the baseline has a column that moves with the medium's exposure: what the KPI has in common with it
+    need not be its effect. The column has the prior of a control.
+    """
 
     adstock: Adstock
     adstock_window: int
@@ -252,6 +256,7 @@ class MediaSpec(Frozen):
     shapes: ShapePriors
     priors: EffectPrior
     own_prior: bool
+    follows_demand: bool = False
 
     def prior_of(self, kind: str, model: ModelSettings) -> Prior:
         """Return the prior of the effect, given what the effect means once the training rows are known."""
@@ -281,6 +286,8 @@ class Constants(Frozen):
         Mean frequency of active cells.
     column_mean, column_sd : tuple of float
         Standardisation of treatments, then controls. A treatment is measured from its minimum (``column_mean``).
+    demand_mean, demand_sd : tuple of float, (medium that follows demand,)
+        Standardisation of exposure per head, in media scales.
     drift_terms : int
         Number of basis functions of the drift, or of its knots but the first; 0 without drift.
     effectiveness_terms : int
@@ -310,6 +317,8 @@ class Constants(Frozen):
     periods_per_year: float
     time_center: float
     time_range: float
+    demand_mean: tuple[float, ...] = ()
+    demand_sd: tuple[float, ...] = ()
 
 
 class LiftTest(Frozen):
@@ -366,3 +375,9 @@ class Spec(Frozen):
     lift_tests: tuple[LiftTest, ...] = ()
     lift_tests_as: Literal["likelihood", "prior"] = "likelihood"
     constants: Constants | None = None
+
+    @property
+    def follows_demand(self) -> tuple[int, ...]:
+        """Places, among all media, of those whose exposure follows demand."""
+        media = [*self.channels.values(), *self.organic.values()]
+        return tuple(place for place, medium in enumerate(media) if medium.follows_demand)

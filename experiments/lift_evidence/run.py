@@ -62,18 +62,19 @@ def one(settings: dict[str, Any], world: str, name: str, seed: int) -> dict[str,
     model: dict[str, Any] = {"lift_tests": tests_of(simulated, settings, arm, seed)} if arm["tests"] else {}
     if "lift_tests_as" in arm:
         model["lift_tests_as"] = arm["lift_tests_as"]
-    config, panel = worlds.read(simulated, settings={"data": {"controls": controls}, "model": model})
+    channels = {name: {"follows_demand": True} for name in arm.get("follows_demand", ())}
+    config, panel = worlds.read(simulated, settings={"data": {"controls": controls, "channels": channels}, "model": model})
     spec = mmx.with_lift_tests(config, panel).spec.model_copy(
         update={"sampler": config.sampler.model_copy(update=settings["sampling"])}
     )
     fit = mmx.fit(panel, spec, seed=seed)
     table = fit.tables.channels.set_index("channel")
-    truth, channels = simulated.scene.mechanism.roas, {}
+    truth, told = simulated.scene.mechanism.roas, {}
     for channel, spend in zip(panel.names("channel"), window_spend(fit.posterior), strict=True):
         if spend > 0:
             row = {stat: float(table.loc[channel, f"roas_{stat}"]) for stat in ("mean", "q05", "q95")}
-            channels[channel] = {"truth": truth[channel], **row}
-    return {"passed": fit.converged, "tests": model.get("lift_tests", []), "channels": channels}
+            told[channel] = {"truth": truth[channel], **row}
+    return {"passed": fit.converged, "tests": model.get("lift_tests", []), "channels": told}
 
 
 def table_of(found: dict[str, list[dict[str, Any]]], channel: str) -> pd.DataFrame:
@@ -107,12 +108,13 @@ def main(arguments: list[str] | None = None) -> None:
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in case["arms"]}
         for seed in range(1, settings["seeds"] + 1):
             path = args.out / f"{world}-{seed}.json"
-            if not path.is_file():
-                fits = {name: one(settings, world, name, seed) for name in case["arms"]}
+            fits = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            if missing := [name for name in case["arms"] if name not in fits]:
+                fits |= {name: one(settings, world, name, seed) for name in missing}
                 path.write_text(json.dumps(fits, indent=1) + "\n", encoding="utf-8")
                 print(f"{world}: seed {seed} done", flush=True)
-            for name, fit in json.loads(path.read_text(encoding="utf-8")).items():
-                found[name].append(fit)
+            for name in case["arms"]:
+                found[name].append(fits[name])
         print(f"\n{world}\n{table_of(found, settings['channel']).round(2).to_string(index=False)}")
 
 

@@ -112,14 +112,15 @@ def parameter_count(config: Config, events: int, dropped: Collection[str] = ()) 
     """Parameters of the national model, and how many of them only time tells apart (intercept, trend, season).
 
     Each medium has one effect and the parameters of its shape; then intercept, trend, Fourier pairs, treatments,
-    controls and events.
+    controls, demand and events.
     """
     spec = config.spec_without_tests
     media: list[MediaSpec] = [m for k, m in [*spec.channels.items(), *spec.organic.items()] if k not in dropped]
     shapes = sum(1 + len(ADSTOCKS[m.adstock].parameters) + len(SATURATIONS[m.saturation].parameters) for m in media)
     bends = {"none": 0, "linear": 1, "piecewise": 1 + spec.model.trend_knots}[spec.model.trend]
     temporal = 1 + bends + _pairs(spec.model.seasonality)
-    return shapes + temporal + len(config.data.treatments) + len(config.data.controls) + events, temporal
+    columns = len(config.data.treatments) + len(config.data.controls) + sum(m.follows_demand for m in media)
+    return shapes + temporal + columns + events, temporal
 
 
 def _pairs(season: Seasonality) -> int:

@@ -75,6 +75,11 @@ class Panel:
         return tuple(str(v) for v in self.data[label].values) if label in self.data.sizes else ()
 
     @property
+    def media_exposure(self) -> Floats:
+        """Exposure of paid channels, then of organic media, (geo, time, media), in the units of the file."""
+        return np.concatenate([self.array("exposure"), self.array("organic")], axis=2)
+
+    @property
     def media_frequency(self) -> Floats:
         """Frequency of the channels with reach, (geo, time, frequency_name)."""
         none = np.zeros((self.data.sizes["geo"], self.data.sizes["time"], 0))

@@ -1,8 +1,9 @@
 """The baseline's design matrix: everything that is linear with a Gaussian prior.
 
-Columns in order: those that differ between geos (treatments, controls, events of single geos), then those that do not
-(intercept, trend, Fourier season, events, drift). The drift is a Hilbert-space Gaussian process with a Matern 5/2 kernel:
-fixed sine columns whose prior variances come from the spectral density.
+Columns in order: those that differ between geos (treatments, controls, demand, events of single geos), then those that do not
+(intercept, trend, Fourier season, events, drift). Demand is the exposure of media that follow it: spend that rises when sales
+rise by themselves has a part in common with the KPI that is not its effect. The drift is a Hilbert-space Gaussian process with
+a Matern 5/2 kernel: fixed sine columns whose prior variances come from the spectral density.
 Source: Riutort-Mayol et al. (2023), Practical Hilbert space approximate Bayesian Gaussian processes, eq. 8-10.
 """
 
@@ -29,7 +30,7 @@ class Design:
     prior_sd : array, (column,)
         Prior standard deviations on the scaled KPI; 1 for the drift, whose scale is sampled.
     groups : dict of str to slice
-        Columns of ``treatments, controls, intercept, trend, season, events, drift``; empty groups are left out.
+        Columns of ``treatments, controls, demand, intercept, trend, season, events, drift``; empty groups are left out.
     cell_columns : int
         How many of the first columns differ between geos.
     frequency : array, (drift column,)
@@ -63,6 +64,7 @@ def build(spec: Spec, panel: Panel) -> Design:
     index = np.arange(times, dtype=float)
     multiplicative = spec.model.likelihood == "lognormal" or spec.model.link == "log"
     rms = 1.0 if multiplicative else math.hypot(constants.kpi_mean, constants.kpi_sd)
+    demand = _demand(spec, panel)
     columns = np.concatenate([panel.array("treatment"), panel.array("control")], axis=2)
     columns = ((columns - np.array(constants.column_mean)) / np.array(constants.column_sd)).swapaxes(0, 1)
     split = len(panel.names("treatment"))
@@ -77,6 +79,7 @@ def build(spec: Spec, panel: Panel) -> Design:
     parts: list[tuple[str, Floats, float | Floats]] = [
         ("treatments", columns[..., :split], priors.treatment * constants.kpi_sd),
         ("controls", free, priors.control * constants.kpi_sd),
+        ("demand", demand, priors.control * constants.kpi_sd),
         *([("events", events, event_sd)] if own_events else []),
         ("intercept", np.ones((times, 1)), priors.intercept * rms),
     ]
@@ -106,10 +109,20 @@ def build(spec: Spec, panel: Panel) -> Design:
             blocks.append(np.broadcast_to(block if block.ndim == 3 else block[:, None, :], (times, geos, width)))
             sds.append(np.broadcast_to(sd, width))
             start += width
-    cells = split + free.shape[2] + own_events * events.shape[2] if geos > 1 else 0
+    cells = split + free.shape[2] + demand.shape[2] + own_events * events.shape[2] if geos > 1 else 0
     return Design(
         np.concatenate(blocks, axis=2), np.concatenate(sds), groups, cells, frequency, local, local_sd, signed, sparse
     )
+
+
+def _demand(spec: Spec, panel: Panel) -> Floats:
+    """Standardised exposure per head of the media that follow demand, (time, geo, medium)."""
+    constants = spec.constants
+    assert constants is not None
+    exposure = panel.media_exposure / np.array(constants.geo_scale)[:, None, None] / np.array(constants.media_scale)
+    columns = (exposure[..., list(spec.follows_demand)] - np.array(constants.demand_mean)) / np.array(constants.demand_sd)
+    demand: Floats = columns.swapaxes(0, 1)
+    return demand
 
 
 def _trend(spec: Spec, trend: Floats) -> tuple[Floats, Floats]:

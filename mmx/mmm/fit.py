@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mmx.data.cells import plural
 from mmx.data.panel import Floats, Panel
 from mmx.infer.gate import UNJUDGED, Gate, judge, summarise
 from mmx.infer.sampling import WHITENED, sample
@@ -21,7 +22,7 @@ from mmx.mmm.inputs import prepare, prior_arrays
 from mmx.mmm.parameters import free_of, parameters_of
 from mmx.mmm.posterior import Posterior
 from mmx.mmm.quantities import Effects, effects, roas_draws, tables
-from mmx.mmm.resolve import media_exposure, resolve
+from mmx.mmm.resolve import resolve
 from mmx.mmm.structure import Structure
 from mmx.mmm.tables import FitTables
 from mmx.mmm.target import build, coordinate_names
@@ -157,7 +158,7 @@ def fit(
     target = build(structure, inputs, panel.names("channel") + panel.names("organic"))
     earlier = None if start is None else _start(start, target.names)
     lineage = None if start is None else start.sha256
-    silent = [*_silent(resolved, panel, row_weights), *_varying(resolved)]
+    silent = [*_silent(resolved, panel, row_weights), *_varying(resolved), *_following(resolved)]
 
     def attempt(settings: SamplerSettings, earlier: Draws | None) -> Fit:
         draws = sample(target, settings, seed=seed, start=earlier, cores=cores, progress=progress)
@@ -312,7 +313,7 @@ def _silent(spec: Spec, panel: Panel, weights: Floats) -> list[str]:
     """Media that do not act in the training rows, in words."""
     assert spec.constants is not None
     media = [*spec.channels.items(), *spec.organic.items()]
-    acts = (media_exposure(panel)[:, weights > 0] > 0).any(axis=(0, 1))
+    acts = (panel.media_exposure[:, weights > 0] > 0).any(axis=(0, 1))
     for (name, _), kind, active in zip(media, spec.constants.kind, acts, strict=True):
         if kind != "coefficient" and not active:
             raise ValueError(
@@ -337,6 +338,20 @@ def _varying(spec: Spec) -> list[str]:
         "(Dew, Padilla and Shchetkina, 2024): compare with effectiveness: constant, and trust a change that an experiment "
         "confirms."
     ]
+
+
+def _following(spec: Spec) -> list[str]:
+    """What to know of media that follow demand, in words."""
+    names = list(spec.channels) + list(spec.organic)
+    told = []
+    for place in spec.follows_demand:
+        tests = sum(test.channel == names[place] for test in spec.lift_tests)
+        known = plural(tests, "lift test") if tests else "its prior and the curve's shape alone: no lift test is a likelihood"
+        told.append(
+            f"{names[place]} follows demand: what moves with its exposure may be demand instead of its effect, and a column of "
+            f"the baseline holds that. What tells the two apart is {known}."
+        )
+    return told
 
 
 def _posterior(

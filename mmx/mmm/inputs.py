@@ -10,7 +10,6 @@ import numpy.typing as npt
 from mmx.data.panel import Floats, Panel
 from mmx.mmm import correlated, effectiveness, lift, reference
 from mmx.mmm import design as baseline
-from mmx.mmm.resolve import media_exposure
 from mmx.mmm.structure import Structure, structure_of
 from mmx.spec import Constants, Spec
 
@@ -227,7 +226,7 @@ def scaled_exposure(panel: Panel, constants: Constants) -> Floats:
     array, (time, geo, media + frequencies)
         The frequencies of channels with reach stand after all media: see ``Structure.often``.
     """
-    exposure = media_exposure(panel) / np.array(constants.geo_scale)[:, None, None] / np.array(constants.media_scale)
+    exposure = panel.media_exposure / np.array(constants.geo_scale)[:, None, None] / np.array(constants.media_scale)
     often = panel.media_frequency / np.array(constants.frequency_scale)
     scaled: Floats = np.concatenate([exposure, often], axis=2).swapaxes(0, 1)
     return scaled

@@ -41,7 +41,7 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
     per_head = kpi / geo_scale[:, None]
     kpi_scale = float(np.abs(per_head).mean())
     scaled = per_head / kpi_scale
-    x = media_exposure(panel)[:, train] / geo_scale[:, None, None]
+    x = panel.media_exposure[:, train] / geo_scale[:, None, None]
     active = np.where(x > 0, x, np.nan)
     has_any = np.isfinite(active).any(axis=(0, 1))
     media_scale = np.where(has_any, np.nanmean(np.where(has_any, active, 1.0), axis=(0, 1)), 1.0)
@@ -52,6 +52,7 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
     centre = columns.mean(axis=(0, 1))
     centre[:treatments] = columns[..., :treatments].min(axis=(0, 1), initial=math.inf)
     spread = columns.std(axis=(0, 1))
+    demand = (x / media_scale)[..., list(spec.follows_demand)]
     inside = np.flatnonzero(train)
     half_range = max((len(train) - 1) / 2, 1.0)
     return spec.model_copy(
@@ -66,6 +67,8 @@ def resolve(spec: Spec, panel: Panel, rows: npt.NDArray[np.bool_] | None = None)
                 numerator=numerator,
                 column_mean=tuple(centre.tolist()),
                 column_sd=tuple(np.where(spread > 0, spread, 1.0).tolist()),
+                demand_mean=tuple(demand.mean(axis=(0, 1)).tolist()),
+                demand_sd=tuple(float(sd) or 1.0 for sd in demand.std(axis=(0, 1))),
                 drift_terms=_drift_terms(spec, half_range / panel.periods_per_year),
                 effectiveness_terms=_smooth_terms(
                     spec.model.baseline.effectiveness_length, half_range / panel.periods_per_year
@@ -106,11 +109,6 @@ def _present(spec: Spec, panel: Panel) -> Spec:
             "organic": {name: spec.organic[name] for name in organic},
         }
     )
-
-
-def media_exposure(panel: Panel) -> Floats:
-    """Exposure of paid channels, then of organic media, (geo, time, media), in the units of the file."""
-    return np.concatenate([panel.array("exposure"), panel.array("organic")], axis=2)
 
 
 def _geo_scale(panel: Panel, kpi: Floats) -> Floats:

@@ -91,11 +91,11 @@ def plain(geos: int) -> Case:
 
 @cache
 def rich(geos: int, likelihood: str = "normal") -> Case:
-    """Reach and frequency, controls with a sign and a sparse prior, a piecewise trend, a season by month and knots."""
+    """Reach and frequency, demand, controls with a sign and sparse ones, a piecewise trend, a season by month and knots."""
     known = {"weather": {"sign": "positive"}, "rain": {"sparse": True}, "wind": {"sign": "negative"}, "sun": {"sparse": True}}
     controls = ("weather", "hail", "rain", "wind", "sun")
     model = {"trend": "piecewise", "trend_knots": 2, "drift": "knots", "seasonality": {"monthly": 1}, "controls": known}
-    channels = {"tv": {"reach": "tv_reach", "frequency": "tv_frequency"}}
+    channels = {"tv": {"reach": "tv_reach", "frequency": "tv_frequency"}, "search": {"follows_demand": True}}
     model |= LIKELIHOODS.get(likelihood, {})
     config = shop_config({"model": model, "data": {"controls": list(controls), "channels": channels}})
     panel = shop_panel(geos, weeks=40, reach=("tv",), controls=controls)

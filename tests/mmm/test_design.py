@@ -37,6 +37,27 @@ def test_each_group_holds_its_columns(geos: int) -> None:
     assert column["treatments"][panel.window].min() == 0.0
 
 
+@pytest.mark.parametrize("geos", [1, 3])
+def test_a_medium_that_follows_demand_has_a_column_of_the_baseline(geos: int) -> None:
+    panel = shop_panel(geos)
+    config = shop_config(
+        {"data": {"channels": {"search": {"follows_demand": True}}, "organic": {"mail": {"follows_demand": True}}}}
+    )
+    train = panel.window.copy()
+    train[-10:] = False
+    spec = resolve(config.spec, panel, train)
+    design = build(spec, panel)
+    place = design.groups["demand"]
+    assert place.stop - place.start == 2 and place.start == design.groups["controls"].stop
+    assert design.cell_columns == (place.stop if geos > 1 else 0)
+    size = panel.array("population") if geos > 1 else np.ones(1)
+    for k, medium in enumerate((panel.names("channel").index("search"), len(panel.names("channel")))):
+        head = (panel.media_exposure[..., medium] / size[:, None]).T
+        column = (head - head[train].mean()) / head[train].std()
+        np.testing.assert_allclose(design.z[..., place.start + k], column, rtol=1e-9, atol=1e-12)
+        assert design.prior_sd[place.start + k] == design.prior_sd[design.groups["controls"].start]
+
+
 def test_geos_have_trends_of_their_own_where_there_is_a_trend() -> None:
     panel = shop_panel(3)
     for trend, count in (("linear", 2), ("none", 1)):

@@ -81,6 +81,18 @@ def test_a_failed_gate_is_tried_once_more_and_said(national_fit: Fit) -> None:
     assert national_fit.decisions == ()
 
 
+def test_a_channel_that_follows_demand_knows_less_and_says_so(national_fit: Fit) -> None:
+    """What its exposure has in common with the KPI is shared with a column of the baseline: its interval is wider."""
+    spec = unresolved(national_fit)
+    told = {**spec.channels, "search": spec.channels["search"].model_copy(update={"follows_demand": True})}
+    made = fit(national_fit.panel, spec.model_copy(update={"channels": told}), seed=1)
+    (said,) = made.decisions
+    assert said.startswith("search follows demand") and "no lift test" in said
+    assert "demand" in set(made.tables.baseline["component"])
+    before, after = (f.tables.channels.set_index("channel").loc["search"] for f in (national_fit, made))
+    assert after["roas_q95"] - after["roas_q05"] > 1.1 * (before["roas_q95"] - before["roas_q05"])
+
+
 def test_parameters_are_rounded_to_single_precision_once(national_fit: Fit, geo_fit: Fit) -> None:
     for made in (national_fit, geo_fit):
         posterior = made.posterior
