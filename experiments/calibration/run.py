@@ -49,7 +49,7 @@ def models(settings: dict[str, Any], cell: Mapping[str, Any]) -> tuple[sbc_model
 def digest(settings: dict[str, Any], cell: Mapping[str, Any], truth: sbc_model.Model, fitted: sbc_model.Model) -> str:
     """What results depend on: a store of another specification, world, seed or size is not continued."""
     parts = [settings["seed"], settings["world"], settings["draws"], cell["draw"]]
-    parts += [m.spec.model_dump(mode="json") for m in (truth, fitted)]
+    parts += [m.spec.model_dump(mode="json", exclude_defaults=True) for m in (truth, fitted)]  # A new setting that is off is none.
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
