@@ -49,7 +49,8 @@ def models(settings: dict[str, Any], cell: Mapping[str, Any]) -> tuple[sbc_model
 def digest(settings: dict[str, Any], cell: Mapping[str, Any], truth: sbc_model.Model, fitted: sbc_model.Model) -> str:
     """What results depend on: a store of another specification, world, seed or size is not continued."""
     parts = [settings["seed"], settings["world"], settings["draws"], cell["draw"]]
-    parts += [m.spec.model_dump(mode="json", exclude_defaults=True) for m in (truth, fitted)]  # A new setting that is off is none.
+    # Without defaults: a setting that came later, and is off, changes nothing.
+    parts += [m.spec.model_dump(mode="json", exclude_defaults=True) for m in (truth, fitted)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
