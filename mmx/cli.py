@@ -87,6 +87,17 @@ def _bounds(text: str | None) -> list[float] | None:
     return [low, high]
 
 
+def _goal(text: str | None) -> dict[str, float] | None:
+    """Read ``roas=3``."""
+    if text is None:
+        return None
+    name, _, amount = text.partition("=")
+    try:
+        return {name.strip(): float(amount)}
+    except ValueError:
+        raise MmxError(f"--goal takes roas=X, mroas=X or cpa=X, such as roas=3; it was given {text!r}") from None
+
+
 @app.command()
 def check(
     config: ConfigArgument = None,
@@ -139,18 +150,33 @@ def recommend(
     budget: Annotated[float | None, typer.Option(metavar="X", help="Total over the horizon; the current plan's.")] = None,
     horizon: Annotated[int | None, typer.Option(metavar="PERIODS", help="Periods to plan.")] = None,
     bounds: Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="Bounds on each channel's multiplier.")] = None,
-    reference: Annotated[str | None, typer.Option(help="Current plan: last or last_year.")] = None,
+    reference: Annotated[str | None, typer.Option(help="Current plan: last, last_year or planned.")] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="A,B", help="What has money of its own: channel,geo or channel,period.")
+    ] = None,
+    objective: Annotated[str | None, typer.Option(help="mean, cvar, regret, mean_sd, beat or target.")] = None,
+    goal: Annotated[str | None, typer.Option(metavar="roas=X", help="Largest total with such a roas, mroas or cpa.")] = None,
     overrides: Overrides = None,
     out: OutOption = None,
     force: ForceOption = False,
     allow_unconverged: AllowOption = False,
 ) -> None:
-    """Recommend next periods' budget from a fit, with its gain, interval and reasons."""
-    from mmx.report.terminal import print_recommendation
+    """Recommend next periods' budget from a fit, with its gain, interval and reasons.
+
+    Groups, ramps, commitments and scenarios are settings, such as budget.max_change=0.3: see configs/default.yaml.
+    """
+    from mmx.report.plan_terminal import print_recommendation
     from mmx.track.server import ui_command
     from mmx.workflows.recommend import run_recommend
 
-    asked = {"total": budget, "horizon": horizon, "reference": reference, "bounds": _bounds(bounds)}
+    asked: dict[str, object] = {
+        "total": budget,
+        "horizon": horizon,
+        "reference": reference,
+        "bounds": _bounds(bounds),
+        "objective": objective,
+    }
+    asked |= {"by": None if by is None else by.split(","), "goal": _goal(goal)}
     settings = [*(overrides or ()), *(f"budget.{key}={value}" for key, value in asked.items() if value is not None)]
     done = run_recommend(source, overrides=tuple(settings), out=out, force=force, allow_unconverged=allow_unconverged)
     print_recommendation(done.recommendation, done.folder, ui_command=ui_command(done.config.tracking))

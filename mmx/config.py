@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from mmx.budget_settings import BudgetSettings
 from mmx.errors import ConfigError, Problem
 from mmx.schema import Config, TrackingSettings
 
@@ -103,10 +104,17 @@ def read_config(
     return _validate(_anchored(merged, None if named is None else named.parent), name)
 
 
+ANY_DATA = {"date": "date", "target": "target", "channels": {"channel": {"spend": "spend"}}}
+
+
 def read_tracking(overrides: Sequence[str] = ()) -> TrackingSettings:
     """Return the tracking settings of the working folder, without any data configuration."""
-    anything = {"date": "date", "target": "target", "channels": {"channel": {"spend": "spend"}}}
-    return read_config({"data": anything}, overrides=overrides).tracking
+    return read_config({"data": ANY_DATA}, overrides=overrides).tracking
+
+
+def read_budget(keys: Mapping[str, Any]) -> BudgetSettings:
+    """Return the budget settings of the working folder with some keys replaced, without any data configuration."""
+    return read_config({"data": ANY_DATA, "budget": dict(keys)}).budget
 
 
 def merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:

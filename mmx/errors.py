@@ -73,6 +73,21 @@ class DecisionError(MmxError):
     """A budget question that has no answer, such as a total outside the bounds."""
 
 
+class ConflictError(DecisionError):
+    """Constraints of a budget question that cannot hold together.
+
+    Parameters
+    ----------
+    message : str
+    conflict : tuple of str
+        The constraints, in words.
+    """
+
+    def __init__(self, message: str, conflict: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.conflict = conflict
+
+
 class NotConvergedError(MmxError):
     """A posterior failed its gate and the caller did not allow that."""
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mmx.budget_settings import BudgetSettings
 from mmx.errors import ConfigError, Problem
 from mmx.lift_settings import LiftSettings, ModelConfig
 from mmx.spec import (
@@ -194,21 +195,6 @@ class DataSettings(Frozen):
         names = [e.name for e in self.events] if isinstance(self.events, tuple) else []
         if twice := sorted({n for n in names if names.count(n) > 1}):
             raise ValueError(f"events has {', '.join(twice)} more than once: give each date range its own name")
-        return self
-
-
-class BudgetSettings(Frozen):
-    """The budget question: a total, a horizon and bounds on each channel's multiplier."""
-
-    total: Positive | None
-    horizon: Annotated[int, Field(ge=1, le=1000)]
-    bounds: tuple[Annotated[float, Field(ge=0)], Positive]
-    reference: Literal["last", "last_year"]
-
-    @model_validator(mode="after")
-    def _order(self) -> Self:
-        if self.bounds[0] > self.bounds[1]:
-            raise ValueError(f"bounds must be low, high; {list(self.bounds)} is the other way round")
         return self
 
 

@@ -1,58 +1,68 @@
-"""Recommend the budget that maximises expected KPI money under a fixed total and bounds per channel.
+"""Recommend a budget: ask a question of a fit, answer it, and say why, for exports that all tell the same.
 
-A plan is one multiplier per channel on the current plan, which is the reference window's spend with its time pattern. Its
-value is KPI money over the horizon and the carryover tail, with today's carry-in, per posterior draw.
+The value of a plan is KPI money over the horizon and the carryover tail, with today's carry-in, per posterior draw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from mmx.budget_settings import BudgetSettings, Question
+from mmx.config import read_budget
 from mmx.data.panel import Floats
-from mmx.decide.allocate import allocate
-from mmx.decide.recommendation import Cell, ChannelPlan, Interval, Recommendation
+from mmx.decide.answer import Answer, Asked, Say, answer, ask
+from mmx.decide.channels import channel_plans, unknowns
+from mmx.decide.intervals import interval
+from mmx.decide.kept import Kept
+from mmx.decide.menu import menu_of
+from mmx.decide.next_test import tests_worth
+from mmx.decide.objective import CVaR, Mean
+from mmx.decide.optima import MeanCurves, Optima, optima
+from mmx.decide.problem import Problem, total_row
+from mmx.decide.reasons import flips
+from mmx.decide.recommendation import Cell, Flip, Frontier, Recommendation, Scenario, TestValue
+from mmx.decide.solve import solve
 from mmx.errors import DecisionError, NotConvergedError
 
 if TYPE_CHECKING:
     from mmx.mmm.fit import Fit
-    from mmx.mmm.posterior import Posterior, Reference
 
-GRID = 33  # Multipliers at which the mean response is evaluated; a monotone cubic joins them.
-SEARCH_CELLS = 600_000_000  # Draws x cells x grid above which the search uses evenly spaced draws.
-STEP = 0.01
+WORST = 0.1  # Share of draws whose mean gain stands beside every plan of the frontier.
+CENTRE = 0.1  # Share of draws from which on a pattern of dropped channels is a centre of its own.
+DROPPED = 0.02  # Of a channel's range: what is no more than this above its least counts as its least.
+SOME = 1000  # Draws at most whose own best plans are shown, and on which plans of the frontier are looked for.
 
 
 def recommend(
     fit: Fit,
+    settings: BudgetSettings | None = None,
     *,
-    total: float | None = None,
-    horizon: int = 13,
-    bounds: tuple[float, float] = (0.5, 2.0),
-    reference: str = "last",
     allow_unconverged: bool = False,
+    seed: int = 0,
     say: Callable[[str], None] | None = None,
+    **keys: Any,
 ) -> Recommendation:
-    """Recommend spend per channel for the periods after the fit's last row.
+    """Recommend spend for the periods after the fit's last row.
 
     Parameters
     ----------
     fit : Fit
-    total : float, optional
-        Money over the horizon; the current plan's by default.
-    horizon : int
-        Periods.
-    bounds : (low, high)
-        Bounds on each channel's multiplier on the current plan.
-    reference : {"last", "last_year"}
-        Which past window is the current plan.
+    settings : BudgetSettings, optional
+        ``config.budget``; the shipped defaults otherwise.
     allow_unconverged : bool
         Go on although the fit failed its gate; every output then says so.
+    seed : int
+        Of random starts, where a plan is searched.
     say : callable, optional
         Called with a sentence per step.
+    keys : dict
+        Settings that differ, by the names of ``BudgetSettings``: ``total=2e6, objective="cvar", by=("channel", "geo")``.
 
     Returns
     -------
@@ -63,203 +73,222 @@ def recommend(
     NotConvergedError
         If the fit failed its gate and ``allow_unconverged`` is False.
     DecisionError
-        If the model is multiplicative, the total cannot be reached within the bounds, or the data are too short.
+        If no plan is allowed (with the smallest set of constraints that conflict), no total reaches the goal, or the data are
+        too short.
+    ConfigError
+        If a setting is unknown or has a wrong value.
     """
+    settings = _settings(settings, keys)
     if not fit.converged and not allow_unconverged:
         reasons = "; ".join(fit.gate.reasons)
         raise NotConvergedError(
             f"the fit {fit.spec.name} has not converged ({reasons}), so no budget is recommended from it. "
             "Sample longer (sampler.tune, sampler.draws), simplify the model, or pass --allow-unconverged"
         )
-    posterior = fit.posterior
-    if posterior.structure.multiplicative:
-        raise DecisionError(
-            f"the fit {fit.spec.name} is multiplicative (likelihood {fit.spec.model.likelihood}): what a channel brings "
-            "depends on the other channels' spend, and plans are made for additive models only. Fit model.likelihood: "
-            "normal or student_t, or negative_binomial with model.link: identity"
-        )
-    try:
-        window = posterior.reference(horizon, reference)
-    except ValueError as error:
-        raise DecisionError(f"{error}. Take a shorter horizon") from error
-    current = window.spend.sum(axis=(0, 1))
-    low, high = _bounds(current, bounds)
-    goal = float(current.sum()) if total is None else float(total)
-    _feasible(goal, current, low, high, posterior.panel.currency)
     say = say or (lambda _: None)
-    notes = []
-    say(f"evaluating the response of {len(current)} channels at {GRID} multipliers")
-    draws = _search_draws(posterior, horizon)
-    if draws is not None:
-        notes.append(f"The plan was searched on {len(draws)} evenly spaced draws and is reported on all {posterior.samples}.")
-    grid = np.linspace(low.min(), high.max(), GRID)
-    mean = np.stack([posterior.response(window.spend * m, draws, reference=window).mean(axis=0) for m in grid])
-    say("allocating the budget")
-    scaled = np.full(len(current), goal / current.sum())
-    multipliers = allocate(grid, mean, current, goal, low, high, starts=[scaled])
-    recommended, plain = (posterior.response(window.spend * m, reference=window) for m in (multipliers, scaled))
-    if _within(scaled, low, high) and recommended.sum(axis=1).mean() < plain.sum(axis=1).mean():
-        multipliers, recommended = scaled, plain
-        notes.append("No plan within the bounds has a higher expected value than the current one: it is kept.")
-    return _value(fit, posterior, window, multipliers, scaled, (low, high), recommended, plain, goal, tuple(notes))
+    say(f"asking {fit.posterior.samples} draws")
+    asked_for = ask(fit.posterior, settings.question)
+    others = _asked(fit, settings)  # A question that cannot be asked is refused before the first is answered.
+    made = answer(asked_for, seed=seed, say=say)
+    say("the best plan of each draw")
+    asked = made.asked
+    best = optima(_at_total(made), _some(asked.response), made.solution.money, asked.channel)
+    say("what would change the advice")
+    turned = _flips(made)
+    say("the frontier and the scenarios")
+    frontier = tuple(_frontier(made, level, seed) for level in settings.frontier)
+    scenarios = _scenarios(others, settings, made, seed, say)
+    tests = _tests(fit, settings, made, seed, say)
+    return _told(fit, made, best, turned, frontier, scenarios, tests)
 
 
-def _bounds(current: Floats, bounds: tuple[float, float]) -> tuple[Floats, Floats]:
-    low, high = np.full(len(current), bounds[0]), np.full(len(current), bounds[1])
-    silent = current <= 0
-    low[silent], high[silent] = 1.0, 1.0
-    return low, high
+def _settings(settings: BudgetSettings | None, keys: dict[str, Any]) -> BudgetSettings:
+    """Settings with some keys replaced, validated as those of a configuration."""
+    if settings is not None and not keys:
+        return settings
+    base = {} if settings is None else settings.model_dump(mode="json")
+    return read_budget({**base, **keys})
 
 
-def _feasible(goal: float, current: Floats, low: Floats, high: Floats, currency: str) -> None:
-    if not current.sum() > 0:
-        raise DecisionError("no channel spends in the reference window, so there is no current plan to scale")
-    least, most = float(low @ current), float(high @ current)
-    if not least * (1 - 1e-9) <= goal <= most * (1 + 1e-9):
-        unit = f" {currency}" if currency else ""
-        raise DecisionError(
-            f"a total of {goal:,.2f}{unit} cannot be reached: the bounds allow {least:,.2f} to {most:,.2f}{unit} "
-            f"over the horizon. Change the total (--budget) or the bounds (--bounds)"
-        )
+def _at_total(made: Answer) -> Problem:
+    """The problem with the plan's own total, where that was chosen, for what is compared at one total."""
+    problem = made.asked.problem
+    if problem.total is not None:
+        return problem
+    return replace(problem, rows=(*problem.rows, total_row(len(problem.cells), made.total)))
 
 
-def _within(multipliers: Floats, low: Floats, high: Floats) -> bool:
-    return bool(np.all(multipliers >= low - 1e-9) and np.all(multipliers <= high + 1e-9))
+def _some(response: Kept) -> Kept:
+    """Evenly spaced draws."""
+    if response.samples <= SOME:
+        return response
+    return response.thinned(_evenly(response.samples))
 
 
-def _search_draws(posterior: Posterior, horizon: int) -> np.ndarray | None:
-    cells = (len(posterior.exposure) + horizon + posterior.tail) * posterior.exposure[0].size * GRID
-    most = max(SEARCH_CELLS // cells, 200)
-    return None if posterior.samples <= most else np.linspace(0, posterior.samples - 1, most).astype(int)
+def _evenly(samples: int) -> npt.NDArray[np.intp]:
+    return np.linspace(0, samples - 1, min(SOME, samples)).astype(np.intp)
 
 
-def _interval(values: Floats) -> Interval:
-    q05, q95 = np.quantile(values, [0.05, 0.95])
-    return Interval(float(values.mean()), float(q05), float(q95))
+def _flips(made: Answer) -> tuple[Flip, ...]:
+    """What would change the advice."""
+    asked, problem, money = made.asked, _at_total(made), made.solution.money
+    curves = MeanCurves(menu_of(problem, _some(asked.response), money, asked.channel))
+    return flips(problem, asked.channel, asked.window.channels, money, curves)
 
 
-def _value(
+def _frontier(made: Answer, level: float, seed: int) -> Frontier:
+    """The plan with the best mean gain of the worst share of draws, at the same total."""
+    some = _some(made.asked.response)
+    objective = Mean() if level == 1.0 else CVaR(level, offset=made.plain[_evenly(len(made.plain))])
+    found = solve(_at_total(made), some, objective, seed=seed, start=made.solution.money)
+    gain = made.asked.draws(found.money) - made.plain
+    worst = np.sort(gain)[: max(1, round(WORST * len(gain)))].mean()
+    return Frontier(level, interval(gain), float(worst), float((gain > 0).mean()), _spend(made, found.money))
+
+
+def _tests(fit: Fit, settings: BudgetSettings, made: Answer, seed: int, say: Say) -> tuple[TestValue, ...]:
+    """What experiments would be worth to this plan, largest first."""
+    if not settings.next_test:
+        return ()
+    asked = made.asked
+    say("what to test next")
+    problem = _at_total(made)
+    money, channel, information = made.solution.money, asked.channel, settings.information
+    return tests_worth(fit, problem, asked.fit, money, settings=information, seed=seed, channels=channel, say=say)
+
+
+def _asked(fit: Fit, settings: BudgetSettings) -> dict[str, Asked]:
+    """Ask the question of every scenario."""
+    found = {}
+    for name in settings.scenarios:
+        try:
+            found[name] = ask(fit.posterior, settings.scenario(name))
+        except DecisionError as error:
+            raise DecisionError(f"scenario {name}: {error}") from error
+    return found
+
+
+def _scenarios(others: dict[str, Asked], settings: BudgetSettings, made: Answer, seed: int, say: Say) -> tuple[Scenario, ...]:
+    """The question itself and every scenario, side by side; none where no scenario is asked for."""
+    if not others:
+        return ()
+    found = [_scenario("asked", settings.question, made)]
+    for name, other in others.items():
+        say(f"scenario {name}")
+        try:
+            found.append(_scenario(name, other.question, answer(other, seed=seed)))
+        except DecisionError as error:
+            raise DecisionError(f"scenario {name}: {error}") from error
+    return tuple(found)
+
+
+def _scenario(name: str, question: Question, made: Answer) -> Scenario:
+    asked = made.asked
+    gain = made.draws - asked.draws(asked.problem.current)
+    change = made.total - float(asked.problem.current.sum())
+    seal = made.solution.certificate
+    return Scenario(
+        name=name,
+        objective=made.objective,
+        total=made.total,
+        gain=interval(gain),
+        profit=None if question.margin is None else interval(question.margin * gain - change),
+        probability_better=float((made.gain > 0).mean()),
+        certified=seal.certified,
+        relative_gap=seal.relative_gap,
+        spend=_spend(made, made.solution.money),
+    )
+
+
+def _spend(made: Answer, money: Floats) -> dict[str, float]:
+    """Money per channel."""
+    sums = np.bincount(made.asked.channel, weights=money, minlength=len(made.asked.window.channels))
+    return dict(zip(made.asked.window.channels, sums.tolist(), strict=True))
+
+
+def _told(
     fit: Fit,
-    posterior: Posterior,
-    window: Reference,
-    multipliers: Floats,
-    scaled: Floats,
-    limits: tuple[Floats, Floats],
-    recommended: Floats,
-    plain: Floats,
-    goal: float,
-    notes: tuple[str, ...],
+    made: Answer,
+    best: Optima,
+    turned: tuple[Flip, ...],
+    frontier: tuple[Frontier, ...],
+    scenarios: tuple[Scenario, ...],
+    tests: tuple[TestValue, ...],
 ) -> Recommendation:
-    """Put the plan into words and intervals."""
-    names = posterior.panel.names("channel")
-    current = window.spend.sum(axis=(0, 1))
-    steps = []
-    for plan in (np.ones_like(multipliers), multipliers):
-        at = posterior.response(window.spend * plan, reference=window)
-        steps.append(posterior.response(window.spend * plan * (1 + STEP), reference=window) - at)
-    observed = posterior.panel.array("spend")[:, posterior.window]
-    channels = {}
-    for c, name in enumerate(names):
-        spend = [float(current[c]), float(current[c] * multipliers[c])]
-        marginal = [
-            _interval(step[:, c] / (STEP * s)) if s > 0 else Interval(0.0, 0.0, 0.0)
-            for step, s in zip(steps, spend, strict=True)
-        ]
-        channels[name] = ChannelPlan(
-            current_spend=spend[0],
-            recommended_spend=spend[1],
-            multiplier=float(multipliers[c]),
-            low=float(limits[0][c]),
-            high=float(limits[1][c]),
-            extra=_interval(recommended[:, c] - plain[:, c]),
-            mroas_current=marginal[0],
-            mroas_recommended=marginal[1],
-            binding=_binding(current[c], multipliers[c], limits[0][c], limits[1][c]),
-            outside_observed=_outside(window.spend[..., c] * multipliers[c], observed[:, :, c]),
-        )
-    gain = recommended.sum(axis=1) - plain.sum(axis=1)
-    cells = _cells(window, names, posterior.panel.names("geo"), multipliers, posterior.panel.frequency)
+    """Put an answer into words and intervals."""
+    asked, solution, window = made.asked, made.solution, made.asked.window
+    posterior = fit.posterior
+    channels = channel_plans(made, best, posterior)
+    binds = set(solution.binding)
     return Recommendation(
-        objective="mean",
-        certificate=None,
-        total=float(goal),
-        current_total=float(current.sum()),
-        horizon=len(window.starts),
+        objective=made.objective,
+        goal=made.goal,
+        certificate=solution.certificate,
+        total=made.total,
+        remainder=solution.remainder,
+        current_total=float(asked.problem.current.sum()),
+        shadow_price=solution.shadow_price,
+        horizon=window.horizon,
         start=window.starts[0],
         end=window.starts[-1],
         reference=window.kind,
-        money=_money(posterior),
+        money="KPI units" if posterior.panel.target_kind == "index" else posterior.panel.currency or "money",
         converged=fit.converged,
         gate_reasons=fit.gate.reasons,
-        gain=_interval(gain),
-        probability_better=float((gain > 0).mean()),
+        gain=interval(made.gain),
+        nothing=interval(made.plain),
+        probability_better=float((made.gain > 0).mean()),
+        draws=len(made.gain),
         channels=channels,
-        cells=cells,
-        unknowns=_unknowns(channels, posterior),
-        notes=(*posterior.panel.notes, *fit.decisions, *notes),
+        cells=_cells(made, posterior.panel.frequency),
+        constraints=tuple(f"binds: {row.name}" if row.name in binds else row.name for row in asked.problem.rows),
+        flips=turned,
+        modes=_modes(made, best),
+        frontier=frontier,
+        scenarios=scenarios,
+        tests=tests,
+        unknowns=unknowns(channels, posterior, asked.question),
+        notes=(*posterior.panel.notes, *fit.decisions, *_notes(made, best)),
         fit_name=fit.spec.name,
     )
 
 
-def _money(posterior: Posterior) -> str:
-    """What the gain is counted in."""
-    return "KPI units" if posterior.panel.target_kind == "index" else posterior.panel.currency or "money"
+def _notes(made: Answer, best: Optima) -> list[str]:
+    notes = []
+    if (made.solution.money == made.asked.plain(made.total)).all():
+        notes.append("No plan within the constraints is better than the current one by this objective: it is kept.")
+    if len(best.money) < made.asked.response.samples:
+        notes.append(f"Best plans per draw, and the frontier's, are those of at most {SOME:,} evenly spaced draws.")
+    return notes
 
 
-def _outside(plan: Floats, observed: Floats) -> bool:
-    """Whether the plan (horizon, geo) leaves what was observed (geo, time): above the largest or below every active cell."""
-    planned = plan.max(axis=0)
-    least = np.where(observed > 0, observed, np.inf).min(axis=1)
-    return bool(((planned > observed.max(axis=1) * (1 + 1e-9)) | ((planned > 0) & (planned < least * (1 - 1e-9)))).any())
-
-
-def _binding(current: float, multiplier: float, low: float, high: float) -> str:
-    if current <= 0:
-        return "no spend to scale"
-    if multiplier <= low * (1 + 1e-6) + 1e-9:
-        return "lower bound"
-    return "upper bound" if multiplier >= high * (1 - 1e-6) else ""
-
-
-def _cells(
-    window: Reference, channels: Sequence[str], geos: Sequence[str], multipliers: Floats, frequency: str
-) -> tuple[Cell, ...]:
-    ends = _ends(window.starts, frequency)
+def _cells(made: Answer, frequency: str) -> tuple[Cell, ...]:
+    """Every channel, geo and period, current and recommended."""
+    window = made.asked.window
+    planned = made.asked.fit.spread(made.solution.money)
+    step = {"daily": pd.DateOffset(days=1), "weekly": pd.DateOffset(weeks=1), "monthly": pd.DateOffset(months=1)}[frequency]
+    ends = [str((pd.Timestamp(s) + step - pd.Timedelta(days=1)).date()) for s in window.starts]
     return tuple(
-        Cell(name, geo, start, end, float(window.spend[t, g, c]), float(window.spend[t, g, c] * multipliers[c]))
-        for c, name in enumerate(channels)
-        for g, geo in enumerate(geos)
+        Cell(name, geo, start, end, float(window.spend[t, g, c]), float(planned[t, g, c]))
+        for c, name in enumerate(window.channels)
+        for g, geo in enumerate(window.geos)
         for t, (start, end) in enumerate(zip(window.starts, ends, strict=True))
     )
 
 
-def _ends(starts: Sequence[str], frequency: str) -> list[str]:
-    step = {"daily": pd.DateOffset(days=1), "weekly": pd.DateOffset(weeks=1), "monthly": pd.DateOffset(months=1)}[frequency]
-    return [str((pd.Timestamp(s) + step - pd.Timedelta(days=1)).date()) for s in starts]
-
-
-def _unknowns(channels: dict[str, ChannelPlan], posterior: Posterior) -> tuple[str, ...]:
-    """What the model cannot know about this plan."""
-    outside = [name for name, plan in channels.items() if plan.outside_observed]
-    wide = [n for n, p in channels.items() if p.mroas_current.q95 > 5 * max(p.mroas_current.q05, 1e-12) and p.current_spend > 0]
-    silent = [n for n, p in channels.items() if p.current_spend <= 0]
+def _modes(made: Answer, best: Optima) -> str:
+    """Whether the best plans of draws gather around several centres: by which channels they leave at their least."""
+    channel, problem, names = made.asked.channel, made.asked.problem, made.asked.window.channels
+    sums = best.by_channel()
+    low, high = (np.bincount(channel, weights=ends, minlength=len(names)) for ends in (problem.low, problem.high))
+    least = (sums <= low + DROPPED * (high - low)) & (high > low)
+    patterns, counts = np.unique(least, axis=0, return_counts=True)
+    shares = counts / len(sums)
+    centres = sorted(((float(s), p) for s, p in zip(shares, patterns, strict=True) if s >= CENTRE), key=lambda c: -c[0])
+    if len(centres) < 2:
+        return ""
     said = []
-    if outside:
-        said.append(
-            f"Outside the observed spend: {', '.join(outside)}. There the curve follows from its assumed form, not from data."
-        )
-    if wide:
-        said.append(
-            f"Marginal ROAS is not known within a factor of five for {', '.join(wide)}: "
-            "a lift test would say more than this plan."
-        )
-    if silent:
-        said.append(
-            f"No spend in the reference window: {', '.join(silent)}. A multiplier cannot start a channel, so they stay at zero."
-        )
-    said.append(
-        "Prices, competitors, creative and the baseline are taken to stay as they were; the gain counts effects of media only."
-    )
-    if posterior.structure.geos > 1:
-        said.append("One multiplier per channel moves all geos alike; shifting money between geos is not part of this plan.")
-    return tuple(said)
+    for share, pattern in centres:
+        dropped = [name for name, at in zip(names, pattern, strict=True) if at]
+        said.append(f"{' and '.join(dropped) or 'no channel'} in {100 * share:.0f} %")
+    return f"of the draws it leaves at their least {', '.join(said)}"

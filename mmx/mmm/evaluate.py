@@ -25,10 +25,13 @@ Ints = npt.NDArray[np.int64]
 PARTS = 4  # Blocks of draws per thread: they do not end at the same time.
 FEWEST = 16  # Draws in a block.
 _HERE = Path(__file__).parent
-SOURCE = code.Source(
-    "mmx.mmm.evaluate_call",
-    (*_HERE.glob("evaluate*.py"), *(_HERE / f"kernel_{name}.py" for name in ("math", "options", "windows")), *code.FILES),
+_FILES = (
+    *_HERE.glob("evaluate*.py"),
+    *(_HERE / f"kernel_{name}.py" for name in ("math", "options", "windows")),
+    *code.FILES,
 )
+SOURCE = code.Source("mmx.mmm.evaluate_call", _FILES)
+PLANS = code.Source("mmx.mmm.evaluate_call_plans", _FILES)
 
 
 def levels(
@@ -69,6 +72,35 @@ def totals(
     return out
 
 
+def plans(
+    structure: Structure,
+    params: Mapping[str, Floats],
+    beta: Floats,
+    x: Floats,
+    money: Floats,
+    varied: Floats | None,
+    rows: tuple[int, int],
+    direction: Floats,
+    labels: Ints,
+) -> tuple[Floats, Floats]:
+    """Money by geo with its slopes, (sample, geo, channel) and (sample, label, geo, channel); see ``mmx.mmm.levels.plans``."""
+    samples, channels = len(beta), direction.shape[2]
+    codes, shapes, beta = _codes(structure), _shapes(structure, params, samples), _floats(beta)
+    by_medium, money, along = _by_medium(x), _floats(money), _by_medium(direction)
+    factors = np.empty((0, 0, 0)) if varied is None else _floats(varied)
+    labels = np.array(labels, dtype=np.int64)
+    value = np.empty((samples, structure.geos, channels))
+    slope = np.empty((samples, int(labels.max(initial=-1)) + 1, structure.geos, channels))
+
+    def block(part: slice) -> None:
+        own = money if len(money) == 1 else money[part]
+        given = (codes, shapes[part], beta[part], by_medium, own, factors[part], *rows, along, labels, value[part], slope[part])
+        _call("by_plan", *given, source=PLANS)
+
+    _in_blocks(samples, block)
+    return value, slope
+
+
 def coefficients(
     structure: Structure,
     inputs: Mapping[str, Any],
@@ -107,10 +139,10 @@ def coefficients(
     return beta, gamma, geo
 
 
-def _call(name: str, *arguments: Any) -> None:
+def _call(name: str, *arguments: Any, source: code.Source = SOURCE) -> None:
     """Call a compiled function."""
     table = code.table_of(arguments, LAYOUTS[name])
-    code.function(code.load(SOURCE)[name])(table.ctypes.data)
+    code.function(code.load(source)[name])(table.ctypes.data)
 
 
 def _in_blocks(samples: int, block: Callable[[slice], None]) -> None:

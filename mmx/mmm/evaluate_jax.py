@@ -72,6 +72,67 @@ def totals(
 
 
 @cache
+def _plans(structure: Structure, rows: tuple[int, int], labels: int, channels: int) -> Callable[..., Any]:
+    first, last = rows
+
+    def one(
+        params: dict[str, jax.Array],
+        beta: jax.Array,
+        money: jax.Array,
+        varied: Any,
+        x: jax.Array,
+        direction: jax.Array,
+        at: Any,
+    ) -> tuple[jax.Array, jax.Array]:
+        def value(plan: jax.Array) -> jax.Array:
+            acting = density.saturated(structure, params, x.at[first:last, :, :channels].set(plan))[first:, :, :channels]
+            if varied is not None:
+                acting = acting * varied[:, None, :channels]
+            brought: jax.Array = jnp.einsum("tgm,gm,tg->gm", acting, beta[:, :channels], money)
+            return brought
+
+        plan = x[first:last, :, :channels]
+        if labels == 0:
+            return value(plan), jnp.zeros((0, structure.geos, channels))
+        if labels == 1:  # One number per channel and geo: forwards.
+            return value(plan), jax.jvp(value, (plan,), (direction,))[1][None]
+        slope = jax.grad(lambda moved: value(moved).sum())(plan) * direction
+        return value(plan), jax.ops.segment_sum(slope, at, labels)
+
+    compiled: Callable[..., Any] = jax.jit(jax.vmap(one, in_axes=(0, 0, 0, 0, None, None, None)))
+    return compiled
+
+
+def plans(
+    structure: Structure,
+    params: Mapping[str, Floats],
+    beta: Floats,
+    x: Floats,
+    money: Floats,
+    varied: Floats | None,
+    rows: tuple[int, int],
+    direction: Floats,
+    labels: npt.NDArray[np.int64],
+) -> tuple[Floats, Floats]:
+    """Money by geo with its slopes, (sample, geo, channel) and (sample, label, geo, channel); see ``mmx.mmm.levels.plans``."""
+    samples = len(beta)
+    size = min(max(1, BLOCK_CELLS // x.size), samples)
+    compiled = _plans(structure, rows, int(labels.max(initial=-1)) + 1, direction.shape[2])
+    shapes = {b.name: params[b.name] for b in structure.blocks if b.name in structure.shape_places}
+
+    def block(start: int) -> Any:
+        chosen = np.minimum(np.arange(start, start + size), samples - 1)
+        own = money[chosen] if len(money) > 1 else np.repeat(money, size, axis=0)
+        factors = None if varied is None else varied[chosen]
+        part = compiled({k: v[chosen] for k, v in shapes.items()}, beta[chosen], own, factors, x, direction, labels)
+        return tuple(np.asarray(v)[: min(size, samples - start)] for v in part)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        value, slope = zip(*pool.map(block, range(0, samples, size)), strict=True)
+    return np.concatenate(value), np.concatenate(slope)
+
+
+@cache
 def _coefficients(structure: Structure) -> Callable[..., Any]:
     def one(params: dict[str, jax.Array], drawn: dict[str, jax.Array], inputs: dict[str, Any]) -> tuple[jax.Array, ...]:
         _, beta = density.media_effect(structure, params, inputs)

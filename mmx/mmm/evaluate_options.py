@@ -18,3 +18,8 @@ def compiled(function: Callable[..., Any]) -> Any:
 def exactly(function: Callable[..., Any]) -> Any:
     """Compile a function into those that call it; its operations keep their order."""
     return numba.njit(forceinline=True, error_model="numpy", fastmath={"contract"})(function)
+
+
+def called(function: Callable[..., Any]) -> Any:
+    """Compile a function that stays one: what is long and called at several places is compiled in less time."""
+    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)

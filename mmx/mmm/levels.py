@@ -16,6 +16,8 @@ from mmx.data.panel import Floats
 from mmx.mmm import evaluate, evaluate_jax, kernel_codes
 from mmx.mmm.structure import Structure
 
+LEAST = 1e-9  # Scaled exposure that has the slopes of none.
+
 
 def evaluator(structure: Structure) -> ModuleType:
     """Return the module that evaluates curves of a structure's draws."""
@@ -78,3 +80,51 @@ def totals(
     """
     found: Floats = evaluator(structure).totals(structure, params, beta, x, before, money, groups, multipliers)
     return found
+
+
+def plans(
+    structure: Structure,
+    params: Mapping[str, Floats],
+    beta: Floats,
+    x: Floats,
+    money: Floats,
+    varied: Floats | None,
+    rows: tuple[int, int],
+    direction: Floats,
+    labels: npt.NDArray[np.int64],
+) -> tuple[Floats, Floats]:
+    """Money that each paid channel brings in each geo from the start of a horizon on, and its slopes by the horizon's exposure.
+
+    Parameters
+    ----------
+    structure, params, beta
+        As in `levels`.
+    x : array, (time, geo, media + frequencies)
+        Scaled exposure: the past, the horizon, and no exposure in the tail.
+    money : array, (1 or sample, time - first, geo)
+        Money per unit of the scaled KPI from the first row of the horizon on, of all draws or of each.
+    varied : array, (sample, time - first, media), optional
+        Factor on effects: see ``mmx.mmm.effectiveness``.
+    rows : (first, last)
+        Rows of the horizon, the last one not included.
+    direction : array, (horizon, geo, channel)
+        Step of scaled exposure that slopes are taken along. No periods: no slopes.
+    labels : array of int, (horizon,)
+        Slopes are by one step in all periods of a label, from 0: all 0 for the slope of one multiplier, a number of its own
+        for every period for the whole gradient.
+
+    Returns
+    -------
+    value : array, (sample, geo, channel)
+    slope : array, (sample, label, geo, channel)
+        At no exposure, that at ``LEAST``: at zero some curves are upright.
+    """
+    inner = evaluator(structure).plans
+    found: tuple[Floats, Floats] = inner(structure, params, beta, x, money, varied, rows, direction, labels)
+    at = slice(*rows), slice(None), slice(direction.shape[2])
+    silent = (x[at] < LEAST) & (direction != 0) if len(labels) else np.zeros(0, dtype=bool)
+    if not silent.any():
+        return found
+    started = x.copy()
+    started[at] = np.where(silent, LEAST, x[at])
+    return found[0], inner(structure, params, beta, started, money, varied, rows, direction, labels)[1]

@@ -9,13 +9,14 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from mmx.data.panel import Floats, Panel
 from mmx.mmm import effectiveness, multiplicative
 from mmx.mmm.design import Design, build
 from mmx.mmm.inputs import money_per_unit, scaled_exposure
 from mmx.mmm.levels import levels, totals
+from mmx.mmm.outlook import Outlook
+from mmx.mmm.reference_window import Reference, reference_of
 from mmx.mmm.structure import Structure
 from mmx.spec import Constants, Spec
 
@@ -86,8 +87,10 @@ class Posterior:
         """Periods after the last row that a channel's effect is followed, at most a year."""
         longest = 1
         families = {family for family, _ in self.structure.adstock}
-        if "alpha" in self.params and families & {"geometric", "two_stage"}:
-            alpha = min(float(np.quantile(self.params["alpha"], 0.99)), 0.999)
+        kept = [self.params["alpha"]] if "alpha" in self.params and families & {"geometric", "two_stage"} else []
+        kept += [0.5 ** (1.0 / self.params["half_life"])] if "half_life" in families else []
+        if kept:
+            alpha = min(max(float(np.quantile(share, 0.99)) for share in kept), 0.999)
             longest = math.ceil(math.log(TAIL_SHARE) / math.log(alpha))
             if "two_stage" in families:  # With two equal stages, lag by lag, the tail holds (1 + lag (1 - alpha)) alpha**lag.
                 while (1 + longest * (1 - alpha)) * alpha**longest > TAIL_SHARE:
@@ -214,7 +217,7 @@ class Posterior:
     def response(
         self, spend: Floats, draws: npt.NDArray[np.intp] | None = None, *, reference: Reference | None = None
     ) -> Floats:
-        """KPI money of a future spend plan, carryover tail and today's carry-in counted.
+        """KPI money of a future spend plan, carryover tail and today's carry-in counted, summed over geos.
 
         Parameters
         ----------
@@ -234,20 +237,57 @@ class Posterior:
         Raises
         ------
         ValueError
-            If the model is multiplicative: what a channel brings then depends on the others' plans.
+            If the model is multiplicative: what a channel brings then depends on the others' plans; see `plan_value`.
         """
+        total: Floats = self.response_by_geo(spend, draws, reference=reference).sum(axis=1)
+        return total
+
+    def response_by_geo(
+        self, spend: Floats, draws: npt.NDArray[np.intp] | None = None, *, reference: Reference | None = None
+    ) -> Floats:
+        """KPI money of a future spend plan as `response`, by geo, (sample, geo, channel)."""
+        return self._outlook(spend, draws, reference).value(spend)
+
+    def response_and_slope(
+        self, spend: Floats, draws: npt.NDArray[np.intp] | None = None, *, reference: Reference | None = None
+    ) -> tuple[Floats, Floats]:
+        """Response by geo, and the money that one more unit of spend in each cell brings.
+
+        Returns
+        -------
+        value : array, (sample, geo, channel)
+        slope : array, (sample, horizon, geo, channel)
+        """
+        return self._outlook(spend, draws, reference).value_and_slope(spend)
+
+    def response_along(
+        self, spend: Floats, pattern: Floats, draws: npt.NDArray[np.intp] | None = None, *, reference: Reference | None = None
+    ) -> tuple[Floats, Floats]:
+        """Response by geo, and the money that one step of a pattern (horizon, geo, channel) of spend brings.
+
+        Returns
+        -------
+        value, slope : array, (sample, geo, channel)
+        """
+        outlook = self._outlook(spend, draws, reference)
+        value, slope = outlook.value_and_slope(spend, pattern, np.zeros(len(spend), dtype=int))
+        return value, slope[:, 0]
+
+    def plan_value(
+        self, spend: Floats, draws: npt.NDArray[np.intp] | None = None, *, reference: Reference | None = None
+    ) -> Floats:
+        """KPI money of a whole plan over that of no spend in the horizon, tail counted, for every model, (sample,).
+
+        Of a multiplicative model the baseline counts: that of the planned rows where the table has them, else of the reference.
+        """
+        outlook = Outlook(self, reference or self.reference(len(spend)), draws)
+        gain: Floats = (outlook.value(spend) - outlook.nothing).sum(axis=(1, 2))
+        return gain
+
+    def _outlook(self, spend: Floats, draws: npt.NDArray[np.intp] | None, reference: Reference | None) -> Outlook:
         if self.structure.multiplicative:
             raise ValueError("a multiplicative model has no response by channel: the channels' effects multiply")
-        channels, horizon = self.structure.channels, len(spend)
-        reference = reference or self.reference(horizon)
-        exposure = np.zeros((horizon, *self.exposure.shape[1:]))
-        exposure[..., :channels] = spend * reference.exposure_per_money
-        exposure[..., self.structure.media :] = reference.frequency
-        x = np.concatenate([self.exposure, exposure])
-        money = np.concatenate([self.money, np.repeat(reference.money[None], horizon, axis=0)])
-        value = self._levels(*self.extended(x, money, reference.money), draws, first=self.stop)
-        total: Floats = value[..., :channels].sum(axis=1)
-        return total
+        return Outlook(self, reference or self.reference(len(spend)), draws)
 
     def _levels(self, x: Floats, money: Floats, draws: npt.NDArray[np.intp] | None, first: int = 0) -> Floats:
         chosen = slice(None) if draws is None else draws
@@ -267,73 +307,17 @@ class Posterior:
         ----------
         horizon : int
             Periods.
-        kind : {"last", "last_year"}
-            The last periods, or the weeks of the horizon a year earlier.
+        kind : {"last", "last_year", "planned"}
+            The last periods, the weeks of the horizon a year earlier, or the table's rows after the training rows, with
+            their dates, prices and planned spend.
 
         Raises
         ------
         ValueError
-            If the data do not reach that far back.
+            If the data do not reach that far.
         """
-        back = 0 if kind == "last" else round(self.panel.periods_per_year) - horizon
-        stop = self.stop - back
-        start = stop - horizon
-        if start < 0 or back < 0:
-            have = f"{self.stop} periods of data up to the end of the KPI window"
-            raise ValueError(f"a horizon of {horizon} periods with reference {kind} needs more than the {have}")
-        spend = self.panel.array("spend")[:, start:stop].swapaxes(0, 1)
-        exposure = self.exposure[start:stop, :, : self.structure.channels]
-        total_spend = spend.sum(axis=(0, 1))
-        overall = np.divide(exposure.sum(axis=(0, 1)), total_spend, out=np.zeros_like(total_spend), where=total_spend > 0)
-        per_money = np.divide(exposure, spend, out=np.broadcast_to(overall, spend.shape).copy(), where=spend > 0)
-        first = pd.Timestamp(self.panel.dates[self.stop - 1])
-        return Reference(
-            spend=spend,
-            exposure_per_money=per_money,
-            frequency=self._usual_frequency(start, stop),
-            money=self.money[start:stop].mean(axis=0),
-            starts=tuple(str(d.date()) for d in future_dates(first, horizon, self.panel.frequency)),
-            kind=kind,
-        )
-
-    def _usual_frequency(self, start: int, stop: int) -> Floats:
-        """Frequency in some periods, (period, geo, frequencies); where it is zero, the mean over active cells, which is 1."""
-        often = self.exposure[start:stop, :, self.structure.media :]
-        return np.where(often > 0, often, 1.0)
+        return reference_of(self, horizon, kind)
 
     def split_chains(self, values: Floats) -> Floats:
         """(sample, ...) as (chain, draw, ...)."""
         return values.reshape(self.chains, -1, *values.shape[1:])
-
-
-@dataclass(frozen=True)
-class Reference:
-    """The reference window of a plan.
-
-    Attributes
-    ----------
-    spend : array, (horizon, geo, channel)
-        Money per period: the current plan.
-    exposure_per_money : array, (horizon, geo, channel)
-        Scaled exposure per unit of money; the channel's average where a cell has no spend.
-    frequency : array, (horizon, geo, frequencies)
-        Scaled frequency of channels with reach: a plan buys more or less reach at these.
-    money : array, (geo,)
-        KPI money per unit of the scaled KPI, the mean of the reference window.
-    starts : tuple of str, (horizon,)
-        First day of each period of the horizon.
-    kind : str
-    """
-
-    spend: Floats
-    exposure_per_money: Floats
-    frequency: Floats
-    money: Floats
-    starts: tuple[str, ...]
-    kind: str
-
-
-def future_dates(last: pd.Timestamp, periods: int, frequency: str) -> Sequence[pd.Timestamp]:
-    """First days of the periods after ``last``."""
-    step = {"daily": pd.DateOffset(days=1), "weekly": pd.DateOffset(weeks=1), "monthly": pd.DateOffset(months=1)}[frequency]
-    return [last + (i + 1) * step for i in range(periods)]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmx.data.panel import Floats
 from mmx.mmm.inputs import scaled_exposure
 from mmx.mmm.levels import levels
-from mmx.mmm.posterior import Posterior
+
+if TYPE_CHECKING:
+    from mmx.mmm.posterior import Posterior
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,11 @@ def ratio(value: float | None) -> str:
     return _fixed(value, _ratio_decimals(value, []))
 
 
+def times(value: float | None) -> str:
+    """Return a factor: ``1.31 times``."""
+    return MISSING if value is None or not math.isfinite(value) else f"{ratio(value)} times"
+
+
 def interval(mean: float | None, low: float | None, high: float | None) -> str:
     """Return a ratio with its interval, all with the same decimals: ``1.21 [0.82, 1.93]``."""
     if mean is None or not math.isfinite(mean):
@@ -143,6 +148,18 @@ def percent_interval(mean: float | None, low: float | None, high: float | None) 
     if mean is None or not math.isfinite(100 * mean):
         return MISSING
     return f"{percent(mean)} [{percent(low).removesuffix(' %')}, {percent(high).removesuffix(' %')}]"
+
+
+def at_most(share: float | None) -> str:
+    """Return a share that is not exceeded, rounded up to two digits, 0.001 % at least: ``0.014 %``; ``0 %`` is exact."""
+    if share is None or not math.isfinite(share):
+        return MISSING
+    if share <= 0:
+        return "0 %"
+    percents = max(100 * share, 1e-3)
+    decimals = max(0, 1 - math.floor(math.log10(percents)))
+    up = math.ceil(percents * 10**decimals * (1 - 1e-9)) / 10**decimals
+    return f"{up:,.{decimals}f}".rstrip("0").rstrip(".") + " %" if decimals else f"{up:,.0f} %"
 
 
 def probability(share: float | None) -> str:

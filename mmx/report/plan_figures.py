@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mmx.report import canvas, words
+from mmx.report import canvas
 from mmx.report import format as fmt
+from mmx.report import plan_words as words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mmx.decide.recommendation import ChannelPlan, Recommendation
 
 ROWS = 20
+HELD = 22  # Characters of what holds a channel that fit beside its marker.
 
 
 def recommendation_figure(rec: Recommendation, path: Path) -> None:
@@ -36,7 +38,6 @@ def recommendation_figure(rec: Recommendation, path: Path) -> None:
         largest = {n for n, _ in sorted(plans, key=lambda item: -abs(words.change(item[1])))[:ROWS]}
         hidden = len(plans) - ROWS
         plans = [item for item in plans if item[0] in largest]
-    alarm = "NOT CONVERGED: do not decide on this plan" if not rec.converged else ""
     with canvas.style():
         figure = canvas.new_figure(11, 2.2 + 0.36 * len(plans))
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.5, 1])
@@ -46,10 +47,15 @@ def recommendation_figure(rec: Recommendation, path: Path) -> None:
         left.set_ylim(len(plans) - 0.4, -0.6)
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower left", ncols=2)
-        canvas.heading(figure, words.gain_sentence(rec), alarm)
+        canvas.heading(figure, words.gain_sentence(rec), alarm_line(rec))
         if note := _note(plans, hidden):
             figure.supxlabel(note, x=0.99, ha="right", fontsize=9)
         canvas.save(figure, path)
+
+
+def alarm_line(rec: Recommendation) -> str:
+    """Return the red line of a figure of an unconverged fit; empty otherwise."""
+    return "" if rec.converged else "NOT CONVERGED: do not decide on this plan"
 
 
 def _note(plans: list[tuple[str, ChannelPlan]], hidden: int) -> str:
@@ -76,7 +82,8 @@ def _spend(axes: Axes, plans: list[tuple[str, ChannelPlan]], rec: Recommendation
     for row, (_, plan) in enumerate(plans):
         text = words.change_text(plan)
         if plan.binding:
-            text = f"{text} ({plan.binding})" if plan.recommended_spend > 0 else plan.binding
+            held = fmt.shorten(plan.binding, HELD)
+            text = f"{text} ({held})" if plan.recommended_spend > 0 else held
         axes.annotate(
             text,
             (max(plan.current_spend, plan.recommended_spend), row),
@@ -102,8 +109,7 @@ def _extra(axes: Axes, plans: list[tuple[str, ChannelPlan]], rec: Recommendation
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     units = words.plan_units(rec)
-    label = "Extra KPI units" if units.value == words.KPI_UNITS else fmt.header("Extra KPI money", units.value)
-    axes.set_title(f"{label}, 90 % interval")
+    axes.set_title(f"{words.extra_header(units)}, 90 % interval")
     canvas.short_ticks(axes.xaxis)
 
 

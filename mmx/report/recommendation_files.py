@@ -1,10 +1,11 @@
-"""Files of a recommendation: JSON and CSV for programs, a workbook, a page and a figure for people."""
+"""Files of a recommendation: JSON with its schema and CSV for programs, a workbook, a page and figures for people."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from mmx.errors import OutputError
 def write_recommendation_files(
     folder: Path, rec: Recommendation, *, progress: Callable[[str], None] | None = None
 ) -> list[str]:
-    """Write ``recommendation.json``, ``.csv``, ``.xlsx``, ``.md`` and ``.png``.
+    """Write ``recommendation.json`` with its schema, ``.csv``, ``.xlsx``, ``.md``, ``.html`` and the figures of the page.
 
     Parameters
     ----------
@@ -35,8 +36,9 @@ def write_recommendation_files(
     OutputError
         If a number of the recommendation is NaN or infinite; nothing is written then.
     """
-    from mmx.report.figures import recommendation_figure
-    from mmx.report.recommendation_report import recommendation_report
+    from mmx.report.page import html, markdown
+    from mmx.report.plan_page import plan_page, plan_title
+    from mmx.report.recommendation_schema import FILE
     from mmx.report.workbook import write_workbook
 
     content = rec.as_mapping()
@@ -47,25 +49,50 @@ def write_recommendation_files(
             f"{f' (and {len(broken) - 5} more)' if len(broken) > 5 else ''}. Check the fit with `mmx fit` and its gate."
         )
     folder.mkdir(parents=True, exist_ok=True)
+    page, title = plan_page(rec), plan_title(rec)
+    figures = _figures(rec)
 
-    def write(text: str) -> Callable[[Path], None]:
-        def put(path: Path) -> None:
-            path.write_text(text, encoding="utf-8", newline="\n")
-
-        return put
+    def write_html(path: Path) -> None:
+        _write_text(path, html(title, page, {name: (folder / name).read_bytes() for name in figures}))
 
     writers: dict[str, Callable[[Path], None]] = {
-        "recommendation.json": write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"),
+        "recommendation.json": lambda p: _write_text(
+            p, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        ),
+        FILE.name: lambda p: _write_text(p, FILE.read_text(encoding="utf-8")),
         "recommendation.csv": lambda p: _write_cells(rec, p),
         "recommendation.xlsx": lambda p: write_workbook(rec, p),
-        "recommendation.md": write(recommendation_report(rec)),
-        "recommendation.png": lambda p: recommendation_figure(rec, p),
+        "recommendation.md": lambda p: _write_text(p, markdown(title, page)),
+        **{name: partial(draw, rec) for name, draw in figures.items()},
+        "recommendation.html": write_html,
     }
     for file, put in writers.items():
         if progress is not None:
             progress(file)
         put(folder / file)
     return list(writers)
+
+
+def _figures(rec: Recommendation) -> dict[str, Callable[[Recommendation, Path], None]]:
+    """Who draws each picture of the page."""
+    from mmx.report import figures, plan_page
+
+    drawn: dict[str, Callable[[Recommendation, Path], None]] = {
+        plan_page.PLAN: figures.recommendation_figure,
+        plan_page.MOVES: figures.moves_figure,
+        plan_page.OPTIMUM: figures.optimum_figure,
+    }
+    if rec.horizon > 1:
+        drawn[plan_page.FLIGHTING] = figures.flighting_figure
+    if rec.frontier:
+        drawn[plan_page.FRONTIER] = figures.frontier_figure
+    if rec.scenarios:
+        drawn[plan_page.SCENARIOS] = figures.scenarios_figure
+    return drawn
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _write_cells(rec: Recommendation, path: Path) -> None:

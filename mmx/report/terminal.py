@@ -1,4 +1,4 @@
-"""What the command line prints: checks, problems, a fit, a plan, the demo.
+"""What the command line prints: checks, problems, a fit, the demo; ``plan_terminal`` and ``lift_terminal`` print the rest.
 
 Nothing is coloured unless the output is a terminal, and no number is cut: a table that is wider than the terminal is printed
 as one block per row. Paths and commands stay on one line, so that they can be copied.
@@ -16,7 +16,7 @@ from rich.text import Text
 from mmx.decide.recommendation import Recommendation
 from mmx.errors import InputError
 from mmx.report import format as fmt
-from mmx.report import words
+from mmx.report import plan_words, words
 from mmx.report.grid import Grid
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def print_fit(
     line(console, f"Means with the {words.INTERVAL}.")
     console.print()
     line(console, _quality(tables.fit))
-    _places(console, folder, ui_command)
+    places(console, folder, ui_command)
 
 
 def _verdict(console: Console, summary: Mapping[str, Any]) -> None:
@@ -165,68 +165,12 @@ def _quality(fit: Mapping[str, float | None]) -> str:
     return "On the rows of the fit: " + ", ".join(parts) + "."
 
 
-def _places(console: Console, folder: Path, ui_command: str) -> None:
+def places(console: Console, folder: Path, ui_command: str) -> None:
+    """Print where the files are, and how to open the runs."""
     console.print()
     whole(console, "Files:", str(folder))
     if ui_command:
         whole(console, "Runs: ", ui_command)
-
-
-def print_recommendation(
-    rec: Recommendation,
-    folder: Path,
-    truth: Mapping[str, float] | None = None,
-    *,
-    ui_command: str = "",
-    console: Console | None = None,
-) -> None:
-    """Print a plan: its gain, the channels, what binds, what the model does not know, and where the files are.
-
-    Parameters
-    ----------
-    rec : Recommendation
-    folder : Path
-        Output folder.
-    truth : mapping of str to float, optional
-        Spend of the best plan by channel, over the same horizon and total, where a simulated world knows it; it stands
-        beside the recommended spend.
-    ui_command : str
-        Command that opens the tracking UI, if any.
-    console : Console, optional
-    """
-    console = console or new_console()
-    units = words.plan_units(rec)
-    if not rec.converged:
-        alarm(console, rec.gate_reasons)
-    line(console, words.gain_sentence(rec), "bold")
-    line(console, words.gain_definition(units))
-    total = f"Total {fmt.full(rec.total, units.spend)} over {rec.horizon} periods from {rec.start}"
-    line(
-        console, total + (f"; the current plan's is {fmt.full(rec.current_total)}." if rec.total != rec.current_total else ".")
-    )
-    console.print()
-    extra = "extra KPI" if units.value == words.KPI_UNITS else fmt.header("extra KPI", units.value)
-    fourth = "change" if truth is None else "true best"
-    grid = Grid(["channel", "current", "recommended", fourth, extra, f"{units.mroas} before", "after"])
-    for name, plan in rec.channels.items():
-        mark = "*" if plan.outside_observed else ""
-        cells = [name, fmt.short(plan.current_spend), fmt.short(plan.recommended_spend) + mark]
-        cells.append(words.change_text(plan) if truth is None else fmt.short(truth.get(name)))
-        cells.append(fmt.short_interval(plan.extra.mean, plan.extra.q05, plan.extra.q95, sign=True))
-        grid.add([*cells, fmt.ratio(plan.mroas_current.mean), fmt.ratio(plan.mroas_recommended.mean)])
-    grid.print(console)
-    if any(p.outside_observed for p in rec.channels.values()):
-        line(console, "* spend outside the observed range")
-    for title, sentences in (
-        ("Constraints that bind", words.binding_lines(rec)),
-        ("What the model does not know", words.unknown_lines(rec)),
-    ):
-        if sentences:
-            console.print()
-            line(console, title, "bold")
-            for sentence in sentences:
-                line(console, f"- {sentence}")
-    _places(console, folder, ui_command)
 
 
 def print_demo(
@@ -259,7 +203,7 @@ def print_demo(
     console : Console, optional
     """
     console = console or new_console()
-    units = words.plan_units(rec)
+    units = plan_words.plan_units(rec)
     for sentence in did:
         line(console, f"- {sentence}")
     _verdict(console, summary)
@@ -271,7 +215,7 @@ def print_demo(
         name = str(row["channel"])
         plan = rec.channels[name]
         cells = [name, fmt.short(row["spend"]), fmt.interval(*_stats(row, "roas")), fmt.ratio(truth.get(name))]
-        cells += [fmt.short(plan.current_spend), fmt.short(plan.recommended_spend), words.change_text(plan)]
+        cells += [fmt.short(plan.current_spend), fmt.short(plan.recommended_spend), plan_words.change_text(plan)]
         grid.add(cells)
     grid.print(console)
     money = f", {units.spend}" if units.spend else ""
@@ -281,8 +225,8 @@ def print_demo(
         f"recommended spend over the next {rec.horizon}{money}. The true {units.roas} is known: this world is simulated.",
     )
     console.print()
-    line(console, words.gain_sentence(rec), "bold")
-    line(console, words.gain_definition(units))
+    line(console, plan_words.gain_sentence(rec), "bold")
+    line(console, plan_words.gain_definition(units))
     console.print()
     for what, folder in folders.items():
         whole(console, f"Files of the {what}:", str(folder))

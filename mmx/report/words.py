@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmx.decide.recommendation import ChannelPlan, Recommendation
 from mmx.report import format as fmt
 
 KPI_UNITS = "KPI units"
 NO_CURRENCY = "money"
 INTERVAL = "90 % interval"
-REFERENCES = {
-    "last": "the last {horizon} periods of spend, with their pattern over time",
-    "last_year": "the spend of the same {horizon} periods one year earlier, with their pattern over time",
-}
-OBJECTIVES = {"mean": "the posterior mean of {value}, carryover after the horizon included"}
 
 
 @dataclass(frozen=True)
@@ -50,13 +43,6 @@ def fit_units(currency: str, target_kind: str) -> Units:
     if target_kind == "index":
         return Units(currency, KPI_UNITS, "KPI", "KPI per money", "marginal KPI per money")
     return Units(currency, currency, "KPI money", "ROAS", "mROAS")
-
-
-def plan_units(rec: Recommendation) -> Units:
-    """Return the units of a recommendation, from what its gain is counted in."""
-    if rec.money == KPI_UNITS:
-        return fit_units("", "index")
-    return fit_units("" if rec.money == NO_CURRENCY else rec.money, "money")
 
 
 def verdict(summary: Mapping[str, Any]) -> str:
@@ -135,102 +121,3 @@ def fit_definitions(units: Units, decomposition: str) -> list[tuple[str, str]]:
         ("organic and treatments", f"have a contribution but no spend, hence no {roas}."),
         *(periods if decomposition == "log-mean Divisia" else []),
     ]
-
-
-def gain_definition(units: Units) -> str:
-    """Say what the gain of a plan is, and what it is not."""
-    what = "KPI money, not profit" if units.value_name == "KPI money" else "counted in KPI units, not money"
-    return (
-        f"The gain is {what}: what the recommended plan brings over the current plan scaled to the same total, "
-        "with the carryover after the last period of the plan included."
-    )
-
-
-def plan_definitions(rec: Recommendation) -> list[tuple[str, str]]:
-    """Return the terms of a recommendation, each with its definition."""
-    units = plan_units(rec)
-    reference = REFERENCES.get(rec.reference, rec.reference).format(horizon=rec.horizon)
-    objective = OBJECTIVES.get(rec.objective, rec.objective).format(value=units.value_name)
-    return [
-        ("current plan", f"{reference}."),
-        ("recommended plan", "the current plan with one multiplier per channel, inside its bounds and with the stated total."),
-        ("objective", f"{objective}."),
-        ("gain", gain_definition(units).removeprefix("The gain is ")),
-        (
-            f"extra {units.value_name}",
-            f"{units.value_name} of a channel's recommended spend over its spend in the current plan scaled to the same "
-            "total, carryover included; they add up to the gain.",
-        ),
-        (units.mroas, f"{units.value_name} per unit of money for the next 1 % of spend, carryover included."),
-        ("intervals", "equal-tailed 90 % posterior intervals; the number before the bracket is the posterior mean."),
-    ]
-
-
-def gain_sentence(rec: Recommendation) -> str:
-    """Return gain with interval and probability in one sentence."""
-    units = plan_units(rec)
-    gain = fmt.short_interval(rec.gain.mean, rec.gain.q05, rec.gain.q95, units.value, sign=True)
-    name = "KPI units" if units.value == KPI_UNITS else units.value_name
-    gain = gain.removesuffix(f" {KPI_UNITS}")
-    if unchanged(rec):
-        return f"Expected extra {name}: {gain}. The recommended plan is the current plan."
-    return f"Expected extra {name}: {gain} ({INTERVAL}); P(gain > 0) is {fmt.probability(rec.probability_better)}."
-
-
-def unchanged(rec: Recommendation) -> bool:
-    """Whether the recommended plan is the current plan, cell by cell."""
-    return all(cell.current == cell.recommended for cell in rec.cells)
-
-
-def change(plan: ChannelPlan) -> float:
-    """Return recommended minus current spend, in money."""
-    return plan.recommended_spend - plan.current_spend
-
-
-def change_share(plan: ChannelPlan) -> float | None:
-    """Return the change as a share of current spend; None where nothing is spent today."""
-    return change(plan) / plan.current_spend if plan.current_spend > 0 else None
-
-
-def change_text(plan: ChannelPlan) -> str:
-    """Return the change as a percentage, or what to call it where nothing is spent today."""
-    share = change_share(plan)
-    if share is None:
-        return "new" if plan.recommended_spend > 0 else "no spend"
-    return fmt.percent(share, sign=True)
-
-
-def marks(plan: ChannelPlan) -> str:
-    """Say what binds a channel and whether its plan leaves the observed range."""
-    words = [plan.binding] if plan.binding else []
-    if plan.outside_observed:
-        words.append("outside observed range")
-    return ", ".join(words)
-
-
-def binding_lines(rec: Recommendation) -> list[str]:
-    """List the constraints that bind, one sentence each: the total, then bounds by channel."""
-    unit = plan_units(rec).spend
-    lines = [f"The total is fixed at {fmt.full(rec.total, unit)}."]
-    for name, plan in rec.channels.items():
-        if plan.binding == "lower bound":
-            lines.append(f"{name} stands at its lower bound, {plan.low:g} times current spend.")
-        elif plan.binding == "upper bound":
-            lines.append(f"{name} stands at its upper bound, {plan.high:g} times current spend.")
-        elif plan.binding:
-            lines.append(f"{name}: {plan.binding}.")
-    return lines
-
-
-def unknown_lines(rec: Recommendation) -> list[str]:
-    """List what the model does not know about the plan; every channel outside its observed range has a line."""
-    lines = [
-        f"{name}: the plan spends more in some period than was ever observed; the response there is extrapolated."
-        for name, plan in rec.channels.items()
-        if plan.outside_observed and not any(_names(line, name) for line in rec.unknowns)
-    ]
-    return [*rec.unknowns, *lines]
-
-
-def _names(sentence: str, channel: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(channel)}(?!\w)", sentence) is not None

@@ -17,6 +17,7 @@ import yaml
 from mmx.config import default_text
 from mmx.decide.recommendation import Recommendation
 from mmx.report import format as fmt
+from mmx.report import plan_words as words
 from mmx.schema import Config
 
 Record = tuple[dict[str, Any], dict[str, float], dict[str, str]]
@@ -83,20 +84,28 @@ def recommendation_record(rec: Recommendation) -> Record:
     params: dict[str, Any] = {
         "fit": rec.fit_name,
         "objective": rec.objective,
+        "goal": rec.goal,
         "budget.total": rec.total,
         "budget.horizon": rec.horizon,
         "budget.reference": rec.reference,
         "start": rec.start,
         "end": rec.end,
     }
-    params |= {f"bounds.{name}": f"{plan.low:g} to {plan.high:g}" for name, plan in rec.channels.items()}
+    params |= {f"bounds.{name}": fmt.full_span(plan.low, plan.high) for name, plan in rec.channels.items()}
+    found = rec.certificate
+    known = {"gap": found.gap, "relative_gap": found.relative_gap, "shadow_price": rec.shadow_price}
     metrics: dict[str, float] = {
         "gain": rec.gain.mean,
         "gain_q05": rec.gain.q05,
         "gain_q95": rec.gain.q95,
         "probability_better": rec.probability_better,
+        "nothing": rec.nothing.mean,
         "total": rec.total,
         "current_total": rec.current_total,
+        "remainder": rec.remainder,
+        "certified": float(found.certified),
+        "objective_value": found.value,
+        **{name: value for name, value in known.items() if value is not None},
         "converged": float(rec.converged),
     }
     plans = rec.channels.items()
@@ -104,6 +113,7 @@ def recommendation_record(rec: Recommendation) -> Record:
     metrics |= {f"current/{name}": plan.current_spend for name, plan in plans}
     metrics |= {f"multiplier/{name}": plan.multiplier for name, plan in plans}
     metrics |= {f"extra/{name}": plan.extra.mean for name, plan in plans}
+    metrics |= {f"net/{name}": plan.net for name, plan in plans}
     metrics |= {f"mroas_current/{name}": plan.mroas_current.mean for name, plan in plans}
     metrics |= {f"mroas_recommended/{name}": plan.mroas_recommended.mean for name, plan in plans}
     tags = {
@@ -111,6 +121,7 @@ def recommendation_record(rec: Recommendation) -> Record:
         "mmx.converged": _yes(rec.converged),
         "mmx.reasons": "; ".join(rec.gate_reasons),
         "mmx.money": rec.money,
+        "mmx.certificate": words.certificate_sentence(rec),
         "mmx.binding": ", ".join(f"{name} ({plan.binding})" for name, plan in rec.channels.items() if plan.binding),
         "mmx.outside_observed": ", ".join(name for name, plan in rec.channels.items() if plan.outside_observed),
         "mlflow.note.content": recommendation_note(rec),
@@ -161,15 +172,10 @@ def fit_note(summary: Mapping[str, Any], config: Config) -> str:
 
 
 def recommendation_note(rec: Recommendation) -> str:
-    """Return the text of a recommendation's page: the gain and a table of channels."""
+    """Return the text of a recommendation's page: the gain, its certificate and a table of channels."""
     lines = [] if rec.converged else [_failed(rec.gate_reasons, "This plan is not to be used."), ""]
-    gain = fmt.short_interval(rec.gain.mean, rec.gain.q05, rec.gain.q95, rec.money, sign=True)
-    lines += [
-        f"Gain over the current plan: **{gain}** (mean and 90 % interval), better with probability "
-        f"{fmt.probability(rec.probability_better)}. {rec.horizon} periods, {rec.start} to {rec.end}, "
-        f"total {fmt.full(rec.total)}.",
-        "",
-    ]
+    sentences = (words.certificate_sentence(rec), words.nothing_sentence(rec), words.total_sentence(rec))
+    lines += [f"**{fmt.markdown(words.gain_sentence(rec))}**", "", *(fmt.markdown(s) for s in sentences), ""]
     rows = [["Channel", "Current", "Recommended", "Change", "mROAS now", "mROAS then", ""]]
     for name, plan in list(rec.channels.items())[:NOTE_ROWS]:
         remarks = [text for text in (plan.binding, "outside the observed range" if plan.outside_observed else "") if text]

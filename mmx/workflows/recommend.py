@@ -46,7 +46,7 @@ def run_recommend(
     ----------
     source : path or run id
     overrides : tuple of str
-        ``budget.total=...``, ``budget.horizon=...``: settings that differ from the fit's.
+        ``budget.total=...``, ``budget.objective=cvar``: settings that differ from the fit's.
     out : path, optional
         Output folder; a new one under ``output.dir`` by default.
     force, allow_unconverged, quiet : bool
@@ -69,15 +69,7 @@ def run_recommend(
         with output_folder(target, force) as partial:
             journal.open(partial / JOURNAL)
             with journal.stage("recommend", label=f"recommend the next {budget.horizon} periods") as stage:
-                made_plan = recommend(
-                    made,
-                    total=budget.total,
-                    horizon=budget.horizon,
-                    bounds=budget.bounds,
-                    reference=budget.reference,
-                    allow_unconverged=allow_unconverged,
-                    say=stage.update,
-                )
+                made_plan = recommend(made, budget, allow_unconverged=allow_unconverged, seed=config.seed, say=stage.update)
                 for note in made_plan.notes:
                     stage.decide(note)
             with journal.stage("report", label="write the exports") as stage:

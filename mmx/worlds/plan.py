@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mmx.schema import BudgetSettings
+from mmx.budget_settings import BudgetSettings
 from mmx.worlds.curves import Floats
 from mmx.worlds.truth import Mechanism
 

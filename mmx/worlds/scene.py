@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from mmx.budget_settings import BudgetSettings
 from mmx.data.panel import NATIONAL
-from mmx.schema import BudgetSettings
 from mmx.spec import TargetKind
 from mmx.worlds import draws
 from mmx.worlds.baselines import baseline, noise_correlation

@@ -25,12 +25,14 @@ def by_loops(posterior: Posterior, spend: np.ndarray, draw: int, rows: np.ndarra
     panel, spec, channels = posterior.panel, posterior.spec, len(posterior.panel.names("channel"))
     past, horizon = oracle.exposure(spec, panel)[: posterior.stop], len(spend)
     paid = panel.array("spend").swapaxes(0, 1)[rows]
+    size = np.array(spec.constants.geo_scale)
     bought, plan = past[rows][..., :channels], np.zeros((horizon, *past.shape[1:]))
     for t in range(horizon):
         for g in range(past.shape[1]):
             for c in range(channels):
                 cells = (t, g, c) if paid[t, g, c] > 0 else (..., c)
-                plan[t, g, c] = spend[t, g, c] * bought[cells].sum() / paid[cells].sum()
+                heads = (bought * size[:, None])[cells].sum() / paid[cells].sum()
+                plan[t, g, c] = spend[t, g, c] * heads / size[g]
     x = np.concatenate([past, plan, np.zeros((posterior.tail, *past.shape[1:]))])
     values = {name: value[draw] for name, value in posterior.params.items()}
     worth = oracle.money(spec, panel)[rows].mean(axis=0)

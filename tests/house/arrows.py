@@ -23,15 +23,16 @@ HOUSE = (
     ("response",),
     ("config",),
     ("schema",),
-    ("lift_settings",),
+    ("lift_settings", "budget_settings"),
+    ("information_settings",),
     ("spec",),
     ("priors",),
     ("machine",),
     ("errors", "jax_setup"),
 )
 LEVEL = {room: level for level, rooms in enumerate(HOUSE) for room in rooms}
-# Numbers as text are pure functions, and what a run's page says must read like the report.
-SHARED = {("track", "mmx.report.format")}
+# Numbers and sentences as text are pure functions, and what a run's page says must read like the report.
+SHARED = {("track", "mmx.report.format"), ("track", "mmx.report.plan_words")}
 ONLY_IN = {"mlflow": "track", "optuna": "tune"}
 # What code may take from the package itself; everything else there is the users' front door.
 FROM_ROOT = {"__version__", "__file__"}

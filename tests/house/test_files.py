@@ -102,6 +102,7 @@ def test_the_wheel_ships_the_package_with_its_defaults(tmp_path):
         inside = set(archive.namelist())
         archive.extractall(tmp_path / "installed")
     assert {str(p.relative_to(ROOT)) for p in (ROOT / "mmx").rglob("*.py")} <= inside
+    assert {"mmx/report/recommendation.schema.json", "mmx/report/page.css"} <= inside
     assert any(name.endswith("licenses/LICENSE") for name in inside)
     assert not [name for name in inside if name.startswith(("tests", "experiments", "mlruns"))]
     code = "import mmx, mmx.config as c; print(mmx.__file__); print(c.default_text(), end='')"

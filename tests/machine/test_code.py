@@ -117,7 +117,9 @@ def test_two_processes_at_once_leave_one_whole_folder(source: code.Source) -> No
 
 
 @pytest.mark.parametrize(
-    "source", [kernel_load.SOURCE, kernel_load.GENERAL, evaluate.SOURCE, whiten_load.SOURCE], ids=lambda source: source.module
+    "source",
+    [kernel_load.SOURCE, kernel_load.GENERAL, evaluate.SOURCE, evaluate.PLANS, whiten_load.SOURCE],
+    ids=lambda source: source.module,
 )
 def test_every_file_behind_compiled_code_counts(source: code.Source) -> None:
     """Code is looked for under the text of these files: of one that is missing here a change would find the old code.

@@ -10,9 +10,9 @@ from mmx.mmm import kernel_arrays, kernel_load
 from mmx.mmm.parameters import parameters_of
 from mmx.mmm.posterior import Posterior
 
-from .cases import Case, grouped, lifted, other, plain, rich, varying
+from .cases import Case, every, grouped, lifted, other, plain, rich, varying
 
-BUILDERS = {"grouped": lambda _: grouped(), "lifted": lifted, "plain": plain, "rich": rich, "varying": varying}
+BUILDERS = {"every": every, "grouped": lambda _: grouped(), "lifted": lifted, "plain": plain, "rich": rich, "varying": varying}
 
 
 @cache

@@ -148,7 +148,10 @@ def test_a_fit_through_the_kernel_loads_no_jax() -> None:
     program = (
         "import sys\nimport numpy as np\nfrom tests.mmm.cases import plain\nfrom mmx.mmm.parameters import parameters_of\n"
         "case = plain(1)\nparameters_of(case.structure, case.inputs, case.points(20)[None], seed=1)\n"
-        "import mmx.mmm.store, mmx.mmm.fit, mmx.decide.recommend\nprint('jax' in sys.modules)\n"
+        "import mmx.mmm.store, mmx.mmm.fit, mmx.decide.recommend\nfrom mmx.decide.fit_response import response_of\n"
+        "from tests.mmm.draws import made_of\nposterior = made_of(case, case.points(20))\n"
+        "response = response_of(posterior, posterior.reference(3))\nresponse.value_and_slope(response.current)\n"
+        "print('jax' in sys.modules)\n"
         "from mmx.jax_setup import jax\nprint(jax.config.jax_enable_x64)"
     )
     root = Path(__file__).parents[2]

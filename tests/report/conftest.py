@@ -57,9 +57,12 @@ def record_figures(patch: pytest.MonkeyPatch, figures: dict[str, Drawn]) -> None
     patch.setattr(canvas, "save", recording_save)
 
 
-def write_all(example: Example, folder: Path) -> list[str]:
-    """Write the files of fit and recommendation into one folder."""
-    names = write_fit_files(
+def write_part(part: str, example: Example, folder: Path) -> None:
+    """Write the files of the fit or of the plan."""
+    if part == "plan":
+        write_recommendation_files(folder, example.rec)
+        return
+    write_fit_files(
         folder,
         example.tables,
         example.summary,
@@ -68,25 +71,36 @@ def write_all(example: Example, folder: Path) -> list[str]:
         target_kind=example.target_kind,
         name=example.name,
     )
-    return names + write_recommendation_files(folder, example.rec)
+    truth_figure(example.tables.channels, dict.fromkeys(example.rec.channels, 1.0), folder / "truth.png")
 
 
 @pytest.fixture(scope="session")
-def write_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Written]:
-    """Return a function from an example's name to the example and the folder with its files."""
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Written]:
+    """Return a function from an example's name and a part to the example and the folder that holds its files at least."""
     cases = {case.__name__: case for case in CASES}
 
     @cache
-    def write(name: str) -> Written:
-        example = cases[name]()
-        folder = tmp_path_factory.mktemp(name)
-        figures: dict[str, Drawn] = {}
+    def place(name: str) -> Written:
+        return Written(cases[name](), tmp_path_factory.mktemp(name), {})
+
+    @cache
+    def write(name: str, part: str) -> Written:
+        made = place(name)
         with pytest.MonkeyPatch.context() as patch:
-            record_figures(patch, figures)
-            write_all(example, folder)
-            truth = dict.fromkeys(example.rec.channels, 1.0)
-            truth_figure(example.tables.channels, truth, folder / "truth.png")
-        return Written(example, folder, figures)
+            record_figures(patch, made.figures)
+            write_part(part, made.example, made.folder)
+        return made
+
+    return write
+
+
+@pytest.fixture
+def write_once(request: pytest.FixtureRequest, shelf: Callable[[str, str], Written]) -> Callable[[str], Written]:
+    """Return a function from an example's name to its files; those of the module's ``PARTS`` are there."""
+
+    def write(name: str) -> Written:
+        made = [shelf(name, part) for part in request.module.PARTS]
+        return made[0]
 
     return write
 

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmx.decide.recommendation import Cell, ChannelPlan, Interval, Recommendation
+from mmx.decide.certificate import Certificate
+from mmx.decide.recommendation import Flip, Interval, Recommendation
 from mmx.mmm.tables import FitTables
+
+from .plans import OPEN, REASONS, UNKNOWN, Shape, make_recommendation
 
 QUANTITIES = ("roas", "mroas", "roas_long", "mroas_long", "contribution", "contribution_long", "contribution_share")
 SIX = ("tv", "facebook", "search", "out of home", "print", "radio")
 HARD = ("=SUM(A1:A9)", "a|b", "[bold]tv[/bold]", "+meta", "$x_1$ *new*", "@radio <b>")
-LOW, HIGH = 0.8, 1.9
 FIT = {"r2": 0.9312, "mape": 0.0512, "wape": 0.0487, "crps": 21_345.678, "coverage90": 0.9103}
 
 
@@ -124,7 +126,7 @@ def make_summary(tables: FitTables, *, converged: bool = True) -> dict[str, Any]
     return {
         "format": 1,
         "converged": converged,
-        "reasons": [] if converged else ["R-hat of roas[tv] is 1.043 (limit 1.01)", "3 divergences (limit 0)"],
+        "reasons": [] if converged else list(REASONS),
         "gate": {"max_rhat": 1.01, "min_ess": 400, "min_ebfmi": 0.3, "max_divergences": 0},
         "sampler": {"name": "nutpie", "chains": 4, "tune": 500, "draws": 1000},
         "seconds": {"compile": 1.2, "sample": 3.4, "total": 7.9},
@@ -141,77 +143,6 @@ def make_summary(tables: FitTables, *, converged: bool = True) -> dict[str, Any]
     }
 
 
-def make_recommendation(
-    names: tuple[str, ...], *, money: str = "EUR", geos: int = 1, horizon: int = 13, scale: float = 5e4, converged: bool = True
-) -> Recommendation:
-    """Return a plan whose channel sums are the sums of its cells and whose total is that of the current plan."""
-    rng = np.random.default_rng(3)
-    starts = pd.date_range("2026-01-05", periods=horizon, freq="W-MON")
-    current = scale * rng.lognormal(0, 0.8, (len(names), 1, 1)) * rng.lognormal(0, 0.3, (len(names), geos, horizon))
-    current[-1] = 0.0
-    now = current.sum(axis=(1, 2))
-    order = np.argsort(now)
-    small, large, free = order[1], order[-1], order[2:-1]
-    multiplier = np.ones(len(names))
-    multiplier[small], multiplier[large] = HIGH, LOW
-    multiplier[free] = rng.uniform(0.9, 1.1, len(free))
-    # the channels between the bounds take up what the others leave
-    rest = now.sum() - multiplier[small] * now[small] - multiplier[large] * now[large]
-    multiplier[free] *= rest / (multiplier[free] * now[free]).sum()
-    assert ((multiplier >= LOW) & (multiplier <= HIGH)).all()
-    cells, channels = [], {}
-    for i, name in enumerate(names):
-        mine = [
-            Cell(
-                channel=name,
-                geo="national" if geos == 1 else f"geo {g}",
-                start=f"{start:%Y-%m-%d}",
-                end=f"{start + pd.Timedelta(days=6):%Y-%m-%d}",
-                current=float(current[i, g, t]),
-                recommended=float(multiplier[i] * current[i, g, t]),
-            )
-            for g in range(geos)
-            for t, start in enumerate(starts)
-        ]
-        cells += mine
-        before, after = sum(c.current for c in mine), sum(c.recommended for c in mine)
-        extra = 1.1 * (after - before)
-        roas = 1.3 - 0.1 * (i % 7)
-        channels[name] = ChannelPlan(
-            current_spend=before,
-            recommended_spend=after,
-            multiplier=float(multiplier[i]),
-            low=LOW,
-            high=HIGH,
-            extra=Interval(extra, extra - 0.6 * abs(extra), extra + 0.7 * abs(extra)),
-            mroas_current=Interval(roas, 0.5 * roas, 1.7 * roas),
-            mroas_recommended=Interval(0.9 * roas, 0.4 * roas, 1.5 * roas),
-            binding={small: "upper bound", large: "lower bound", order[0]: "no spend to scale"}.get(i, ""),
-            outside_observed=bool(i == small),
-        )
-    total = sum(c.recommended for c in cells)
-    return Recommendation(
-        objective="mean",
-        certificate=None,
-        total=total,
-        current_total=sum(c.current for c in cells),
-        horizon=horizon,
-        start=cells[0].start,
-        end=f"{starts[-1]:%Y-%m-%d}",
-        reference="last",
-        money=money,
-        converged=converged,
-        gate_reasons=() if converged else ("R-hat of roas[tv] is 1.043 (limit 1.01)", "3 divergences (limit 0)"),
-        gain=Interval(0.08 * total, -0.01 * total, 0.21 * total),
-        probability_better=0.9375,
-        channels=channels,
-        cells=tuple(cells),
-        unknowns=("Prices and competitors are taken to stay as they were in the reference window.",),
-        notes=("missing_spend: zero set 3 missing values of column 'tv_S' to 0.",),
-        fit_name="example",
-    )
-
-
 def _roas(count: int) -> np.ndarray:
     return np.array([0.4 + 0.37 * (i % 6) for i in range(count)])
 
@@ -219,14 +150,15 @@ def _roas(count: int) -> np.ndarray:
 NOTES = ("missing_spend: zero set 3 missing values of column 'tv_S' to 0.", "Column 'id' is not used.")
 
 
-def _example(name: str, names: tuple[str, ...], **changes: Any) -> Example:
+def _example(name: str, names: tuple[str, ...], shape: Shape | None = None, **changes: Any) -> Example:
+    """Fit and recommendation of the same channels; ``shape`` says what the recommendation holds."""
     index, converged = changes.get("index", False), changes.get("converged", True)
     currency = changes.get("currency", "EUR")
     kpi = changes.get("kpi", 1.2e6)
     roas = changes.get("roas", _roas(len(names)))
     tables = make_tables(names, kpi=kpi, roas=roas, index=index, weeks=changes.get("weeks", 156))
     money = "KPI units" if index else currency or "money"
-    rec = make_recommendation(names, money=money, geos=changes.get("geos", 1), converged=converged, scale=kpi / 24)
+    rec = make_recommendation(names, replace(shape or Shape(), money=money, converged=converged, scale=kpi / 24))
     summary = make_summary(tables, converged=converged)
     return Example(
         changes.get("title", name), tables, summary, rec, currency, "index" if index else "money", NOTES if converged else ()
@@ -234,39 +166,65 @@ def _example(name: str, names: tuple[str, ...], **changes: Any) -> Example:
 
 
 def six() -> Example:
-    """Return six channels, 156 weeks, EUR."""
-    return _example("six", SIX)
+    """Return six channels, 156 weeks, EUR, certified, with everything that a recommendation may hold."""
+    shape = Shape(flighting=True, frontier=5, scenarios=("base", "aggressive", "conservative"), tests=4)
+    return _example("six", SIX, shape)
+
+
+def three() -> Example:
+    """Return three channels whose total was free, certified without any gap, with hardly anything besides the plan."""
+    certificate = Certificate(True, 812_345.6, 812_345.6, 0.0, 0.0, "convex program, bound by the slopes of all draws")
+    goal = "total with the most profit at margin 0.4"
+    example = _example(
+        "three", SIX[:3], Shape(share=0.83, goal=goal, shadow=None, certificate=certificate, horizon=4), weeks=30
+    )
+    rec = replace(example.rec, constraints=(), flips=(), unknowns=(), notes=())
+    return replace(example, rec=rec)
 
 
 def index() -> Example:
-    """Return an index without money: five channels, KPI near 130."""
-    return _example("index", ("x1", "x2", "x3", "x4", "x5"), index=True, currency="", kpi=130.0, title="a long name " * 12)
+    """Return an index without money: five channels, KPI near 130, a probability that cannot be certified."""
+    names = ("x1", "x2", "x3", "x4", "x5")
+    shape = Shape(objective="probability of more than the reference", certificate=UNKNOWN, frontier=3, shadow=0.0123)
+    return _example("index", names, shape, index=True, currency="", kpi=130.0, title="a long name " * 12)
 
 
 def forty() -> Example:
-    """Return 40 channels with names that are long and differ at their ends, in 4 geos."""
+    """Return 40 channels with names that are long and differ at their ends, in 4 geos, with many scenarios."""
     names = tuple(f"Performance Max | Retargeting | Central Europe | audience group number {i:02d}" for i in range(40))
-    return _example("forty", names, geos=4, kpi=8.7e7)
+    scenarios = tuple(
+        f"{who} with the total of {year}" for who in ("base", "aggressive", "careful") for year in (2024, 2025, 2026)
+    )
+    modes = "three centres: 52 % of draws near 1.2 times the plan of the first, 31 % near 0.8 times, 17 % in between"
+    shape = Shape(geos=4, horizon=6, flighting=True, scenarios=scenarios, tests=12, frontier=5, modes=modes)
+    return _example("forty", names, shape, kpi=8.7e7)
 
 
 def negative() -> Example:
-    """Return channels with negative ROAS and a losing plan."""
-    example = _example("negative", SIX, roas=np.array([1.2, -0.8, 0.0, 2.1, -0.05, 0.4]), currency="USD")
-    rec = replace(example.rec, gain=Interval(-1234.5, -9876.5, 2345.6), probability_better=0.004)
+    """Return channels with negative ROAS and a losing plan of another total, with what its steps leave."""
+    roas = np.array([1.2, -0.8, 0.0, 2.1, -0.05, 0.4])
+    shape = Shape(share=1.12, certificate=OPEN, objective="mean of the worst 0.1 of draws", scenarios=("losing",), tests=1)
+    example = _example("negative", SIX, shape, roas=roas, currency="USD")
+    flips = (Flip("tv", "belief", None, (0.1, 10.0)), Flip("tv", "budget", 1.31, (0.5, 2.0)))
+    rec = replace(example.rec, gain=Interval(-1234.5, -9876.5, 2345.6), probability_better=0.004, remainder=1250.0, flips=flips)
     return replace(example, rec=rec)
 
 
 def unconverged() -> Example:
     """Return a posterior that failed its gate, with numbers that could not be computed."""
-    example = _example("unconverged", SIX, converged=False)
+    example = _example("unconverged", SIX, Shape(geos=3, scenarios=("base", "cut")), converged=False, weeks=52)
     example.summary["min_ess"] = None
     parameters = example.tables.parameters.assign(rhat=np.nan, ess_bulk=np.nan)
     return replace(example, tables=replace(example.tables, parameters=parameters))
 
 
 def hard_names() -> Example:
-    """Return names that mean something to spreadsheets, Markdown, terminals and figures; no currency."""
-    return _example("hard_names", HARD, currency="", weeks=30)
+    """Return names that mean something to spreadsheets, Markdown, terminals, web pages and figures; no currency."""
+    shape = Shape(certificate=OPEN, scenarios=HARD[:4], tests=3, frontier=2, goal="largest total with ROAS >= 3")
+    example = _example("hard_names", HARD, shape, currency="", weeks=30)
+    hard = ("=1+1 & <script>alert('x')</script>", "binds: a|b at most 60 % of <b>the plan</b>")
+    rec = replace(example.rec, constraints=hard, notes=hard[:1], unknowns=hard[:1], fit_name="@fit <i>|`x`")
+    return replace(example, rec=rec)
 
 
-CASES = (six, index, forty, negative, unconverged, hard_names)
+CASES = (six, three, index, forty, negative, unconverged, hard_names)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,34 +10,49 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 from mmx.report import canvas, figures
+from mmx.report.plan_page import FLIGHTING, FRONTIER, MOVES, OPTIMUM, PLAN, SCENARIOS
 
 from .conftest import Drawn, Written, record_figures
 from .examples import six
 
-PNGS = ("fit.png", "contributions.png", "response_curves.png", "recommendation.png", "truth.png")
+PARTS = ("fit", "plan")
+FIT = ("fit.png", "contributions.png", "response_curves.png", "truth.png")
+PNGS = (*FIT, PLAN, MOVES, OPTIMUM, FLIGHTING, FRONTIER, SCENARIOS)
 LARGEST = 120_000
 SLACK = 3
 
 
-@pytest.mark.parametrize("name", PNGS)
-def test_texts_lie_inside_and_apart(written: Written, name: str) -> None:
-    drawn = written.figures[name]
-    width, height = drawn.figure.bbox.width, drawn.figure.bbox.height
-    assert len(drawn.texts) > 8
-    for text, box in drawn.texts:
-        assert box.x0 > -SLACK and box.y0 > -SLACK and box.x1 < width + SLACK and box.y1 < height + SLACK, text
-    for (a, one), (b, two) in itertools.combinations(drawn.texts, 2):
-        both = Bbox.intersection(one, two)
-        assert both is None or min(both.width, both.height) < SLACK, (a, b)
+def drawn_names(written: Written) -> list[str]:
+    """The figures of an example: those of choices only where there are any."""
+    rec = written.example.rec
+    left_out = {FRONTIER: not rec.frontier, SCENARIOS: not rec.scenarios}
+    return [name for name in PNGS if not left_out.get(name)]
 
 
-@pytest.mark.parametrize("name", PNGS)
-def test_pictures_are_light_and_large_enough(written: Written, name: str) -> None:
-    assert (written.folder / name).stat().st_size < LARGEST
-    with Image.open(written.folder / name) as image:
-        assert image.format == "PNG"
-        assert image.width >= 800
-        assert not set(image.info) & {"Software", "Creation Time", "date"}
+def test_only_figures_with_something_to_show_are_drawn(written: Written) -> None:
+    assert {p.name for p in written.folder.glob("*.png")} == set(drawn_names(written)) == set(written.figures)
+
+
+def test_texts_lie_inside_and_apart(written: Written) -> None:
+    for name in drawn_names(written):
+        drawn = written.figures[name]
+        width, height = drawn.figure.bbox.width, drawn.figure.bbox.height
+        assert len(drawn.texts) > 8, name
+        for text, box in drawn.texts:
+            inside = box.x0 > -SLACK and box.y0 > -SLACK and box.x1 < width + SLACK and box.y1 < height + SLACK
+            assert inside, (name, text)
+        for (a, one), (b, two) in itertools.combinations(drawn.texts, 2):
+            both = Bbox.intersection(one, two)
+            assert both is None or min(both.width, both.height) < SLACK, (name, a, b)
+
+
+def test_pictures_are_light_and_large_enough(written: Written) -> None:
+    for name in drawn_names(written):
+        assert (written.folder / name).stat().st_size < LARGEST, name
+        with Image.open(written.folder / name) as image:
+            assert image.format == "PNG"
+            assert image.width >= 800, name
+            assert not set(image.info) & {"Software", "Creation Time", "date"}
 
 
 def test_contributions_line_is_the_sum_of_everything(written: Written) -> None:
@@ -53,8 +69,36 @@ def test_shares_account_for_every_channel(written: Written) -> None:
 
 
 def test_figures_of_an_unconverged_fit_are_loud(written: Written) -> None:
-    for name in PNGS[:-1]:
+    for name in drawn_names(written):
+        if name == "truth.png":
+            continue
         assert ("NOT CONVERGED" in written.figures[name].figure.get_suptitle()) == (not written.example.rec.converged)
+
+
+def test_the_waterfall_ends_at_the_gain(written: Written) -> None:
+    bars = written.figures[MOVES].figure.axes[0].patches
+    *steps, gain = bars
+    assert gain.get_width() == pytest.approx(written.example.rec.gain.mean)
+    assert steps[-1].get_x() + steps[-1].get_width() == pytest.approx(gain.get_width(), abs=1e-6 * gain.get_width() ** 2)
+    ends = [bar.get_x() + bar.get_width() for bar in steps]
+    assert [bar.get_x() for bar in steps[1:]] == pytest.approx(ends[:-1], rel=1e-6, abs=1e-9 * max(map(abs, ends)))
+
+
+def test_bars_over_time_add_up_to_the_cells(written: Written) -> None:
+    rec = written.example.rec
+    for axes, which in zip(written.figures[FLIGHTING].figure.axes, ("current", "recommended"), strict=True):
+        height = sum(bar.get_height() for bar in axes.patches)
+        assert height == pytest.approx(sum(getattr(cell, which) for cell in rec.cells), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["six", "forty"])
+def test_scenarios_spend_what_they_say(write_once: Callable[[str], Written], name: str) -> None:
+    written = write_once(name)
+    scenarios = written.example.rec.scenarios
+    bars = written.figures[SCENARIOS].figure.axes[0].containers
+    assert len(bars) == min(len(scenarios), 7)
+    for scenario, drawn in zip(scenarios, bars, strict=False):
+        assert sum(bar.get_width() for bar in drawn) == pytest.approx(scenario.total, rel=1e-9)
 
 
 def test_panels_show_every_medium_or_say_that_they_do_not(written: Written) -> None:

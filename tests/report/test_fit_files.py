@@ -17,6 +17,7 @@ from .conftest import Written
 from .examples import Example, six
 from .reading import LOST, number, tables
 
+PARTS = ("fit",)
 FILES = {
     "channels.csv": "channels",
     "contributions.csv": "contributions",

@@ -97,6 +97,25 @@ def test_probability_never_claims_certainty(share: float, text: str) -> None:
     assert fmt.probability(share) == text
 
 
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0 %"), (1.308e-4, "0.014 %"), (0.00944, "0.95 %"), (0.02, "2 %"), (1e-9, "0.001 %"), (0.123, "13 %"), (None, "n/a")],
+)
+def test_at_most(share: float | None, text: str) -> None:
+    assert fmt.at_most(share) == text
+
+
+@given(st.floats(min_value=0, max_value=10))
+def test_at_most_is_never_below_and_close(share: float) -> None:
+    shown = number(fmt.at_most(share)) / 100
+    assert share * (1 - 1e-8) <= shown <= max(1.1001 * share, 1.0001e-5)
+
+
+def test_times() -> None:
+    assert fmt.times(1.3127) == "1.31 times"
+    assert fmt.times(None) == "n/a"
+
+
 @given(MONEY)
 def test_short_keeps_three_digits(value: float) -> None:
     assert number(fmt.short(value)) == pytest.approx(value, rel=0.00501)
@@ -110,6 +129,7 @@ def test_full_keeps_the_money(value: float) -> None:
 @given(ANY, ANY, ANY)
 def test_no_output_says_nan_or_inf(mean: float | None, low: float | None, high: float | None) -> None:
     texts = [fmt.short(mean), fmt.full(mean), fmt.ratio(mean), fmt.percent(mean), fmt.probability(mean), fmt.number(mean)]
+    texts += [fmt.at_most(mean), fmt.times(mean)]
     texts += [fmt.interval(mean, low, high), fmt.short_interval(mean, low, high), fmt.percent_interval(mean, low, high)]
     texts += [fmt.full_span(low, high)]
     assert not any(LOST.search(t) for t in texts), texts

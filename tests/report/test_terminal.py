@@ -4,7 +4,7 @@ import io
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from rich.console import Console
 
 from mmx.errors import DataError, Problem
 from mmx.report import format as fmt
-from mmx.report import terminal
+from mmx.report import plan_terminal, plan_words, terminal
 from mmx.report.grid import Grid
 
 from .examples import CASES, Example
@@ -42,11 +42,11 @@ def printed(call: Callable[..., None], *args: Any, width: int = WIDTH, colour: b
     return out.getvalue()
 
 
-def check_lines(text: str, example: Example) -> None:
+def check_lines(text: str, example: Example, width: int = WIDTH, alone: Collection[str] = ()) -> None:
     """No line is wider than the terminal but paths, commands and names that stand alone; nothing is missing or cut."""
-    names = set(example.tables.channels["channel"])
+    names = {*example.tables.channels["channel"], *alone}
     for line in text.splitlines():
-        assert len(line) <= WIDTH or str(FOLDER) in line or line.strip() in names, line
+        assert len(line) <= width or str(FOLDER) in line or line.strip() in names, line
     assert not LOST.search(text)
     assert "…" not in text
     assert "\x1b" not in text
@@ -86,22 +86,38 @@ def test_fit(case: Callable[[], Example]) -> None:
 
 
 @Cases
-@pytest.mark.parametrize("with_truth", [False, True])
-def test_recommendation(case: Callable[[], Example], with_truth: bool) -> None:
+@pytest.mark.parametrize(("width", "with_truth"), [(80, False), (80, True), (120, False)])
+def test_recommendation(case: Callable[[], Example], width: int, with_truth: bool) -> None:
     example = case()
     rec = example.rec
     truth = {n: 1.37 * p.current_spend for n, p in rec.channels.items()} if with_truth else None
-    text = printed(terminal.print_recommendation, rec, FOLDER, truth)
-    check_lines(text, example)
+    text = printed(plan_terminal.print_recommendation, rec, FOLDER, truth, width=width)
+    check_lines(text, example, width, {s.name for s in rec.scenarios})
     cells = [fmt.short(p.current_spend) for p in rec.channels.values()]
     cells += [fmt.short(p.recommended_spend) + "*" * p.outside_observed for p in rec.channels.values()]
     cells += [fmt.short_interval(p.extra.mean, p.extra.q05, p.extra.q95, sign=True) for p in rec.channels.values()]
+    cells += [fmt.short(p.net, sign=True) for p in rec.channels.values()]
+    cells += [fmt.short(s.total) for s in rec.scenarios]
     cells += [fmt.short(v) for v in (truth or {}).values()]
     whole_cells(text, [*cells, str(FOLDER)])
     assert squeezed(fmt.probability(rec.probability_better)) in squeezed(text)
     assert ("NOT CONVERGED" in text) == (not rec.converged)
     names = squeezed(text)
-    assert all(squeezed(n) in names for n in rec.channels if len(n) > 30)
+    if width == WIDTH:  # wider, long names fold within a table
+        assert all(squeezed(n) in names for n in rec.channels if len(n) > 30)
+    said = [plan_words.certificate_sentence(rec), plan_words.nothing_sentence(rec), plan_words.total_sentence(rec)]
+    said += [*plan_words.binding_lines(rec), *plan_words.flip_lines(rec), *plan_words.unknown_lines(rec)]
+    said += [plan_words.worth_sentence(t, rec) for t in rec.tests[: plan_terminal.TESTS]]
+    assert [line for line in said if squeezed(line) not in names] == []
+
+
+def test_six_channels_stand_in_a_table_at_80_columns() -> None:
+    rec = CASES[0]().rec
+    text = printed(plan_terminal.print_recommendation, rec, FOLDER)
+    for name, plan in rec.channels.items():
+        (money, reasons) = (line for line in text.splitlines() if line.startswith(f"{name} "))
+        assert fmt.short(plan.net, sign=True) in money
+        assert plan_words.held_by(plan, "EUR") in reasons
 
 
 @Cases

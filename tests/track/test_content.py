@@ -1,9 +1,11 @@
 import copy
+from dataclasses import replace
 
 import pytest
 
 from mmx.config import read_config
-from mmx.decide.recommendation import ChannelPlan, Interval, Recommendation
+from mmx.decide.certificate import Certificate
+from mmx.decide.recommendation import Cell, ChannelPlan, Interval, Recommendation
 from mmx.track.content import fit_note, fit_record, recommendation_note, recommendation_record, settings
 from mmx.track.entries import TAG_LENGTH, accepted_metrics, accepted_params, clean_name
 from mmx.track.view import METRICS, PARAMS
@@ -54,17 +56,25 @@ def summary():
 
 @pytest.fixture
 def plan():
+    both = {"outside": 1.2, "at_bounds": (0.0, 0.4)}
     line = ChannelPlan(
-        100.0, 150.0, 1.5, 0.5, 1.5, Interval(9, -1, 20), Interval(1.2, 1, 2), Interval(0.9, 0.5, 1.5), "upper bound", True
-    )
+        current_spend=100.0, recommended_spend=150.0, multiplier=1.5, low=50.0, high=150.0, extra=Interval(9, -1, 20), net=4.0,
+        mroas_current=Interval(1.2, 1, 2), mroas_recommended=Interval(0.9, 0.5, 1.5), optimum=Interval(140, 90, 150),
+        binding="upper bound", outside_observed=True, **both,
+    )  # fmt: skip
     other = ChannelPlan(
-        80.0, 30.0, 0.375, 0.25, 2, Interval(-3, -9, 1), Interval(0.5, 0.1, 1), Interval(0.8, 0.2, 1), "", False
-    )
+        current_spend=80.0, recommended_spend=30.0, multiplier=0.375, low=20.0, high=160.0, extra=Interval(-3, -9, 1), net=2.0,
+        mroas_current=Interval(0.5, 0.1, 1), mroas_recommended=Interval(0.8, 0.2, 1), optimum=Interval(40, 20, 90),
+        binding="", outside_observed=False, **both,
+    )  # fmt: skip
     return Recommendation(
         objective="mean",
-        certificate=None,
+        goal="fixed total",
+        certificate=Certificate(True, 320.0, 320.5, 0.5, 0.0015, "convex program"),
         total=180.0,
+        remainder=0.0,
         current_total=180.0,
+        shadow_price=0.95,
         horizon=13,
         start="2024-01-01",
         end="2024-03-25",
@@ -73,9 +83,17 @@ def plan():
         converged=True,
         gate_reasons=(),
         gain=Interval(6.0, -2.0, 15.0),
+        nothing=Interval(314.0, 200.0, 400.0),
         probability_better=0.87,
         channels={"tv": line, "search": other},
-        cells=(),
+        cells=(Cell("tv", "national", "2024-01-01", "2024-01-07", 100.0, 150.0),),
+        draws=4000,
+        constraints=(),
+        flips=(),
+        modes="",
+        frontier=(),
+        scenarios=(),
+        tests=(),
         unknowns=("tv: 3 of 13 weeks lie above the largest observed spend.",),
         notes=(),
         fit_name="shop",
@@ -207,19 +225,41 @@ def test_the_page_of_a_fit_with_many_channels_fits_and_says_what_it_leaves_out(s
 def test_a_recommendation_logs_the_numbers_of_its_plan(plan):
     params, metrics, tags = recommendation_record(plan)
     assert params["budget.total"] == 180.0
-    assert params["bounds.tv"] == "0.5 to 1.5"
-    expected = {"gain": 6.0, "gain_q05": -2.0, "gain_q95": 15.0, "probability_better": 0.87, "total": 180.0}
+    assert params["bounds.tv"] == "50 to 150"
+    assert (params["objective"], params["goal"]) == ("mean", "fixed total")
+    certificate = {"certified": 1.0, "gap": 0.5, "relative_gap": 0.0015, "objective_value": 320.0, "shadow_price": 0.95}
+    assert {key: metrics[key] for key in certificate} == certificate
+    expected = {
+        "gain": 6.0,
+        "nothing": 314.0,
+        "net/tv": 4.0,
+        "gain_q05": -2.0,
+        "gain_q95": 15.0,
+        "probability_better": 0.87,
+        "total": 180.0,
+    }
     expected |= {"recommended/tv": 150.0, "current/tv": 100.0, "multiplier/search": 0.375, "extra/search": -3.0}
     assert {key: metrics[key] for key in expected} == expected
     assert sum(metrics[f"recommended/{name}"] for name in plan.channels) == metrics["total"]
     assert tags["mmx.binding"] == "tv (upper bound)"
     assert tags["mmx.outside_observed"] == "tv"
+    assert tags["mmx.certificate"].startswith("No allowed plan can beat this one by more than 0.15 %")
+
+
+def test_what_is_not_known_of_a_plan_is_no_metric(plan):
+    unknown = Certificate(False, 0.8, None, None, None, "best of 30 random starts", "a probability is not concave in the plan")
+    _, metrics, tags = recommendation_record(replace(plan, certificate=unknown, shadow_price=None))
+    assert metrics["certified"] == 0.0
+    assert not {"gap", "relative_gap", "shadow_price"} & set(metrics)
+    assert "because" not in tags["mmx.certificate"] and unknown.reason in tags["mmx.certificate"]
 
 
 def test_the_page_of_a_recommendation_has_gain_table_and_unknowns(plan):
     note = recommendation_note(plan)
     assert "+6.00 [-2.00, 15.00] EUR" in note
-    assert "better with probability 87 %" in note
+    assert "P(gain > 0) is 87 %" in note
+    assert "0.15 % of what it brings (certified on all 4,000 posterior draws)" in note
+    assert "Doing nothing: the current plan brings 314 [200, 400] EUR of KPI money" in note
     header, _, tv, search = rows(note)
     assert tv == ["tv", "100", "150", "+50.0 %", "1.20", "0.90", "upper bound, outside the observed range"]
     assert search[:4] == ["search", "80", "30", "-62.5 %"]

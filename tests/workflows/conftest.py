@@ -31,13 +31,17 @@ SHOP: dict[str, Any] = {
         "events": {"column": "event", "none": ["none"]},
     },
     "model": {"drift": False},
-    "budget": {"horizon": 8},
+    "budget": {"horizon": 8, "frontier": [1, 0.1]},
 }
 FIT_FILES = {
     *("posterior.nc", "summary.json", "channels.csv", "contributions.csv", "baseline.csv", "response_curves.csv"),
     *("fit.png", "contributions.png", "response_curves.png", "report.md", "config.yaml", "run.jsonl"),
 }
-PLAN_FILES = {f"recommendation.{suffix}" for suffix in ("json", "csv", "xlsx", "md", "png")} | {"run.jsonl"}
+PLAN_FILES = {
+    *(f"recommendation.{suffix}" for suffix in ("json", "schema.json", "csv", "xlsx", "md", "html", "png")),
+    *(f"recommendation_{figure}.png" for figure in ("moves", "optimum", "flighting", "frontier")),
+    "run.jsonl",
+}
 # What a repetition may change in summary.json: how long it took, and where it was logged.
 EXCLUDED = ("seconds", "mlflow_run_id")
 

@@ -1,0 +1,203 @@
+"""A budget question in people's words as a problem: bounds, totals, groups, ramps and commitments become limits on cells.
+
+Every limit becomes one row with a name in the user's words, so that a conflict or a binding constraint can be told to them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mmx.budget_settings import ChannelLimits, GroupLimits, Question
+from mmx.data.panel import Floats
+from mmx.decide.feasible import ROUNDING
+from mmx.decide.problem import Problem, Row, total_row
+from mmx.errors import DecisionError
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What has money of its own in a plan.
+
+    Attributes
+    ----------
+    names : tuple of str, (cell,)
+    channel : tuple of str, (cell,)
+    geo : tuple of str, (cell,)
+        Empty where a cell covers all geos.
+    period : tuple of str, (cell,)
+        First day of the cell's periods; empty where a cell covers the whole horizon.
+    current : array, (cell,), money
+        The current plan.
+    """
+
+    names: tuple[str, ...]
+    channel: tuple[str, ...]
+    geo: tuple[str, ...]
+    period: tuple[str, ...]
+    current: Floats
+
+    def of(self, channels: Sequence[str] = (), geos: Sequence[str] = ()) -> Mask:
+        """Cells of some channels and geos, (cell,); of all where none are named."""
+        return np.array(
+            [
+                (not channels or channel in channels) and (not geos or geo in geos)
+                for channel, geo in zip(self.channel, self.geo, strict=True)
+            ]
+        )
+
+
+def problem_of(question: Question, cells: Cells, currency: str) -> Problem:
+    """Write a question as a problem.
+
+    Parameters
+    ----------
+    question : Question
+    cells : Cells
+    currency : str
+        Printed with money; empty for none.
+
+    Raises
+    ------
+    DecisionError
+        If it names a channel or a geo that the plan does not have, limits geos that have no money of their own, or nothing is
+        spent in the reference window.
+    """
+    _known(question, cells)
+    current = cells.current
+    if not current.sum() > 0:
+        raise DecisionError("no channel spends in the reference window, so there is no current plan to scale")
+    least, most = _multiples(question)
+    low, high = least * current, most * current
+    minimum, step, rows = np.zeros(len(current)), np.zeros(len(current)), list[Row]()
+    total = _fixed_total(question, current)
+    for name, limits in question.channels.items():
+        where = cells.of([name])
+        _limit_channel(name, limits, where, current, low, high, rows, currency)
+        if limits.minimum is not None:
+            minimum[where], low[where] = limits.minimum, 0.0
+        if limits.step is not None:
+            step[where] = limits.step
+    rows += [row for group in question.groups for row in _group(group, cells, currency)]
+    rows += _ramps(question, cells)
+    if total is not None:
+        _reachable(total, low, high, currency)
+        rows.append(total_row(len(current), total, name=f"total budget = {_money(total, currency)}"))
+    return Problem(cells.names, current, low, high, tuple(rows), minimum, step)
+
+
+def _multiples(question: Question) -> tuple[float, float]:
+    """Least and largest multiple of the current plan."""
+    low, high = question.bounds
+    if question.max_change is not None:
+        low, high = max(low, 1.0 - question.max_change), min(high, 1.0 + question.max_change)
+    return low, high
+
+
+def _fixed_total(question: Question, current: Floats) -> float | None:
+    """The total that is asked for; None where it is to be found."""
+    if question.goal is not None or question.profit:
+        return None
+    return float(current.sum()) if question.total is None else question.total
+
+
+def _reachable(total: float, low: Floats, high: Floats, currency: str) -> None:
+    """Refuse a total outside what bounds alone allow, in plainer words than a conflict of them all."""
+    least, most = float(low.sum()), float(high.sum())
+    if not least * (1 - ROUNDING) <= total <= most * (1 + ROUNDING):
+        unit = f" {currency}" if currency else ""
+        raise DecisionError(
+            f"a total of {total:,.2f}{unit} cannot be reached: the bounds allow {least:,.2f} to {most:,.2f}{unit} "
+            f"over the horizon. Change the total (--budget) or the bounds (--bounds)"
+        )
+
+
+def _limit_channel(
+    name: str,
+    limits: ChannelLimits,
+    where: Mask,
+    current: Floats,
+    low: Floats,
+    high: Floats,
+    rows: list[Row],
+    currency: str,
+) -> None:
+    """Set the bounds of a channel's cells, or a row on their sum where there are several."""
+    if limits.bounds is not None:
+        low[where], high[where] = limits.bounds[0] * current[where], limits.bounds[1] * current[where]
+    money = (limits.fixed, limits.fixed) if limits.fixed is not None else limits.money
+    if money is None:
+        return
+    least, most = 0.0 if money[0] is None else money[0], money[1]
+    if where.sum() == 1:
+        low[where], high[where] = least, max(float(high[where][0]), least) if most is None else most
+        return
+    free = max(float(high[where].sum()), least) if most is None else most
+    high[where], low[where] = free, 0.0
+    rows.append(Row(_words(name, money, currency), where.astype(float), least, np.inf if most is None else most))
+
+
+def _group(group: GroupLimits, cells: Cells, currency: str) -> list[Row]:
+    """Rows of a group: its money, or its share of all cells at either end."""
+    inside = cells.of(group.channels, group.geos).astype(float)
+    if group.money is not None:
+        low, high = group.money
+        return [Row(_words(group.name, group.money, currency), inside, low or 0.0, np.inf if high is None else high)]
+    assert group.share is not None
+    rows = []
+    for share, word, ends in zip(group.share, ("at least", "at most"), ((0.0, np.inf), (-np.inf, 0.0)), strict=True):
+        if share is not None:
+            rows.append(Row(f"{group.name} {word} {100 * share:.4g} % of the plan", inside - share, *ends))
+    return rows
+
+
+def _ramps(question: Question, cells: Cells) -> list[Row]:
+    """Rows that limit the change of a channel from each period to the next."""
+    if question.ramp is None:
+        return []
+    rows = []
+    series: dict[tuple[str, str], list[int]] = {}
+    for i, key in enumerate(zip(cells.channel, cells.geo, strict=True)):
+        series.setdefault(key, []).append(i)
+    for (channel, geo), places in series.items():
+        who = channel if not geo else f"{channel} in {geo}"
+        for before, after in itertools.pairwise(places):
+            for sign, word in ((1.0, "more"), (-1.0, "less")):
+                weights = np.zeros(len(cells.names))
+                weights[after], weights[before] = sign, -sign * (1.0 + sign * question.ramp)
+                name = f"{who}: at most {100 * question.ramp:.4g} % {word} from {cells.period[before]} to {cells.period[after]}"
+                rows.append(Row(name, weights, -np.inf, 0.0))
+    return rows
+
+
+def _known(question: Question, cells: Cells) -> None:
+    """Refuse names that the plan does not have."""
+    channels, geos = set(cells.channel), set(cells.geo)
+    for what, named, known in (
+        ("budget.channels", list(question.channels), channels),
+        *((f"budget.groups, {g.name}", list(g.channels), channels) for g in question.groups),
+        *((f"budget.groups, {g.name}", list(g.geos), geos) for g in question.groups),
+    ):
+        if unknown := sorted(set(named) - known):
+            have = ", ".join(sorted(name for name in known if name)) or "no geos of its own (by: [channel, geo] gives it some)"
+            raise DecisionError(f"{what} names {', '.join(unknown)}, which the plan does not have. It has {have}")
+
+
+def _words(name: str, limits: tuple[float | None, float | None], currency: str) -> str:
+    """Limits on money in words."""
+    low, high = limits
+    if low is not None and low == high:
+        return f"{name} = {_money(low, currency)}"
+    ends: list[tuple[float | None, str]] = [(low, "at least"), (high, "at most")]
+    return f"{name} " + " and ".join(f"{word} {_money(end, currency)}" for end, word in ends if end is not None)
+
+
+def _money(amount: float, currency: str) -> str:
+    digits = 0 if amount >= 1000 or amount == round(amount) else 2
+    return f"{amount:,.{digits}f}{f' {currency}' if currency else ''}"
