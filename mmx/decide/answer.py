@@ -125,7 +125,9 @@ def ask(posterior: Posterior, question: Question) -> Asked:
         " ".join(part for part in (c, f"in {g}" if g else "", f"from {p}" if p else "") if part) for c, g, p in labels
     )
     channel_of, geo_of, period_of = (tuple(label[k] for label in labels) for k in range(3))
-    cells = Cells(names, channel_of, geo_of, period_of, response.current)
+    spans_of = np.full(1, question.horizon) if periods is None else np.bincount(periods)
+    length = np.tile(spans_of.astype(float), channels * geos)
+    cells = Cells(names, channel_of, geo_of, period_of, response.current, length)
     problem = problem_of(question, cells, panel.currency)
     channel = np.repeat(np.arange(channels), geos * spans)
     if question.goal is not None and question.goal.cpa is not None and panel.target_kind == "money":

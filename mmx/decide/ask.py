@@ -35,6 +35,8 @@ class Cells:
         First day of the cell's periods; empty where a cell covers the whole horizon.
     current : array, (cell,), money
         The current plan.
+    length : array, (cell,), periods
+        How many periods a cell covers: the last one of a flighting may be shorter.
     """
 
     names: tuple[str, ...]
@@ -42,6 +44,7 @@ class Cells:
     geo: tuple[str, ...]
     period: tuple[str, ...]
     current: Floats
+    length: Floats
 
     def of(self, channels: Sequence[str] = (), geos: Sequence[str] = ()) -> Mask:
         """Cells of some channels and geos, (cell,); of all where none are named."""
@@ -158,7 +161,7 @@ def _group(group: GroupLimits, cells: Cells, currency: str) -> list[Row]:
 
 
 def _ramps(question: Question, cells: Cells) -> list[Row]:
-    """Rows that limit the change of a channel from each period to the next."""
+    """Rows that limit the change of a channel's money per period from each cell to the next."""
     if question.ramp is None:
         return []
     rows = []
@@ -170,7 +173,8 @@ def _ramps(question: Question, cells: Cells) -> list[Row]:
         for before, after in itertools.pairwise(places):
             for sign, word in ((1.0, "more"), (-1.0, "less")):
                 weights = np.zeros(len(cells.names))
-                weights[after], weights[before] = sign, -sign * (1.0 + sign * question.ramp)
+                weights[after] = sign / cells.length[after]
+                weights[before] = -sign * (1.0 + sign * question.ramp) / cells.length[before]
                 name = f"{who}: at most {100 * question.ramp:.4g} % {word} from {cells.period[before]} to {cells.period[after]}"
                 rows.append(Row(name, weights, -np.inf, 0.0))
     return rows

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STEP = 0.01  # Of every cell of a channel, for its marginal return.
 TOUCHED = 0.005  # Share of a channel's range within which a draw's best plan stands at an end of it.
+# What ``held`` says of a cell, after its name.
+PLACES = ("at its lower bound", "at its upper bound", "at its minimum commitment", "not used: ")
 WIDE = 5.0  # A marginal return whose interval spans more than this factor is hardly known.
 
 
@@ -94,9 +96,9 @@ def _binding(made: Answer, c: int, name: str) -> str:
         return "fixed"
     held = []
     for text in said:
-        cell = next((o for o in own if text.startswith(f"{o} at ") or text.startswith(f"{o} not ")), None)
-        if cell is not None:
-            held.append(text.removeprefix(f"{cell} at its ").removeprefix(f"{cell} ") if len(own) == 1 else text)
+        for cell in own:
+            if (place := text.removeprefix(f"{cell} ")) != text and place.startswith(PLACES):
+                held.append(place.removeprefix("at its ") if len(own) == 1 else text)
     rows = {row.name: row.weights for row in asked.problem.rows}
     held += [
         t

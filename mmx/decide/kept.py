@@ -7,7 +7,7 @@ from collections import OrderedDict
 from mmx.data.panel import Floats
 from mmx.decide.problem import Index, Response
 
-BYTES = 500_000_000  # Kept at most; the oldest are forgotten first.
+BYTES = 250_000_000  # Kept at most; the oldest are forgotten first.
 
 
 class Kept:

@@ -1,7 +1,8 @@
 """The best plan of each posterior draw, as if that draw were known to be true: how far the advice itself is known.
 
 Plans are mixtures of a menu of amounts (``mmx.decide.menu``), so that all draws are answered at once. Curves that are not
-concave count with their concave hulls, and minimum commitments and steps with mixtures.
+concave count with their concave hulls, whose plan may bring some percent less than the draw's best, and minimum commitments and
+steps with mixtures.
 """
 
 from __future__ import annotations

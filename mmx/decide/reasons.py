@@ -76,6 +76,8 @@ def flips(
 ) -> tuple[Flip, ...]:
     """The smallest change in belief, and in budget, after which the largest move is gone or goes the other way.
 
+    Judged by the best plan in the mean, whatever the objective; where that does not make the move itself, nothing is said.
+
     Parameters
     ----------
     problem : Problem
@@ -102,6 +104,8 @@ def flips(
     def belief(factor: float) -> bool:
         return turned(curves.best(problem, largest, factor), spent)
 
+    if belief(1.0):
+        return ()
     found = [Flip(names[largest], "belief", _smallest(belief, SEARCHED[0] if sign > 0 else SEARCHED[1]), SEARCHED)]
     total = problem.total
     if total is not None and total.low == total.high:

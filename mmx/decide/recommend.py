@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 WORST = 0.1  # Share of draws whose mean gain stands beside every plan of the frontier.
 CENTRE = 0.1  # Share of draws from which on a pattern of dropped channels is a centre of its own.
 DROPPED = 0.02  # Of a channel's range: what is no more than this above its least counts as its least.
+SAME = 1e-9  # Relative difference below which two plans are one.
 SOME = 1000  # Draws at most whose own best plans are shown, and on which plans of the frontier are looked for.
 
 
@@ -255,7 +256,7 @@ def _told(
 
 def _notes(made: Answer, best: Optima) -> list[str]:
     notes = []
-    if (made.solution.money == made.asked.plain(made.total)).all():
+    if np.allclose(made.solution.money, made.asked.plain(made.total), rtol=SAME, atol=0.0):
         notes.append("No plan within the constraints is better than the current one by this objective: it is kept.")
     if len(best.money) < made.asked.response.samples:
         notes.append(f"Best plans per draw, and the frontier's, are those of at most {SOME:,} evenly spaced draws.")

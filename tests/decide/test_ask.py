@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from mmx.config import read_budget
 from mmx.decide.ask import Cells, problem_of
 from mmx.decide.recommend import recommend
 from mmx.errors import ConfigError, DecisionError
-from mmx.mmm.fit import Fit
+from mmx.mmm.fit import Fit, fit
+
+from ..panels import OPEN_GATE, shop_config, shop_panel
 
 CURRENT = np.array([100.0, 300.0, 600.0])
 QUICK: dict[str, Any] = {"frontier": (), "next_test": False}
@@ -21,7 +24,8 @@ def cells(names: tuple[str, ...] = ("tv", "search", "social"), periods: int = 1,
     labels = [(c, g, f"week {p}" if periods > 1 else "") for c in names for g in geos for p in range(periods)]
     share = len(geos) * periods
     columns = [tuple(label[k] for label in labels) for k in range(3)]
-    return Cells(tuple(" ".join(filter(None, label)) for label in labels), *columns, np.repeat(CURRENT / share, share))
+    names = tuple(" ".join(filter(None, label)) for label in labels)
+    return Cells(names, *columns, np.repeat(CURRENT / share, share), np.ones(len(labels)))
 
 
 def asked(cells: Cells, **keys: Any) -> Any:
@@ -80,6 +84,16 @@ def test_a_ramp_limits_the_step_from_week_to_week() -> None:
         return all(row.low - 1e-9 <= row.weights @ money <= row.high + 1e-9 for row in rows)
 
     assert kept([100, 120, 96]) and not kept([100, 121, 110]) and not kept([100, 79, 80])
+
+
+def test_a_ramp_is_of_the_money_per_period_where_the_last_cell_is_shorter() -> None:
+    made = replace(cells(periods=2), length=np.tile([4.0, 1.0], 3))
+    rows = [row for row in asked(made, by=["channel", "period"], ramp=0.2).rows if "from week" in row.name]
+
+    def kept(plan: list[float]) -> bool:
+        return all(row.weights @ np.tile(plan, 3) <= row.high + 1e-9 for row in rows)
+
+    assert kept([400, 120]) and kept([400, 80]) and not kept([400, 130]) and not kept([400, 400])
 
 
 def test_geos_have_shares_where_they_have_money() -> None:
@@ -200,6 +214,14 @@ def test_a_conflict_names_the_smallest_set(national_fit: Fit) -> None:
     with pytest.raises(DecisionError) as refused:
         recommend(national_fit, horizon=8, bounds=(0.0, 10.0), groups=groups, **QUICK)
     assert "few at most 30 % of the plan" in str(refused.value) and "many at least 50 % of the plan" in str(refused.value)
+
+
+def test_channels_that_multiply_have_a_certified_plan_whose_parts_add_up() -> None:
+    config = shop_config({"model": {"likelihood": "lognormal"}, "gate": OPEN_GATE})
+    plan = recommend(fit(shop_panel(1), config.spec, seed=1), horizon=8, **QUICK)
+    assert plan.certificate.certified and plan.gain.mean > 0
+    assert sum(c.extra.mean for c in plan.channels.values()) == pytest.approx(plan.gain.mean, rel=1e-6)
+    assert any("multiply" in text for text in plan.unknowns)
 
 
 def test_a_money_kpi_has_no_cost_per_unit(geo_fit: Fit) -> None:

@@ -125,8 +125,8 @@ def test_the_best_plan_of_each_draw(shape):
     plans = simplex_plans(np.random.default_rng(0), 3, 150.0, 120.0, 2000)
     for draw in range(response.samples):
         one = response.thinned(np.array([draw]))
-        assert found.value[draw] == pytest.approx(one.value(found.money[draw]).sum(), rel=1e-2)
-        assert found.value[draw] >= max(one.value(plan).sum() for plan in plans) * (1 - 3e-2 if shape[1] > 1 else 1 - 2e-3)
+        assert found.value[draw] == pytest.approx(one.value(found.money[draw]).sum(), rel=5e-4)
+        assert found.value[draw] >= max(one.value(plan).sum() for plan in plans) * (1 - 4e-2 if shape[1] > 1 else 1 - 5e-4)
     assert found.money.sum(axis=1) == pytest.approx(150.0, rel=1e-9)
 
 
