@@ -10,6 +10,7 @@ for any plan x: one linear program with exact slopes on all draws.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,42 +61,74 @@ def concavity(view: View) -> Concavity:
     Slopes along a segment must not rise. One cell: the whole range, closer together near its start. Several cells: the main
     diagonal, and random segments between faces of the range.
     """
-    reach = tightened(view.poly)
-    low, high = reach.low, np.maximum(reach.high, reach.low)
-    rising = np.zeros((view.response.samples, int(view.blocks.max()) + 1), dtype=bool)
-    mean = np.zeros(rising.shape[1], dtype=bool)
-    segments = [(low, high, FRACTIONS if view.separable else FEWER)]
-    if not view.separable:
-        rng = np.random.default_rng(0)  # A fixed set of segments: the test gives one answer per problem.
-        for _ in range(SEGMENTS):
-            ends = rng.random((2, len(low)))
-            ends = np.where(rng.random(ends.shape) < 0.5, np.round(ends), ends)
-            segments.append((low + ends[0] * (high - low), low + ends[1] * (high - low), np.linspace(0.0, 1.0, ALONG)))
-    for start, end, fractions in segments:
-        each, average = _rises(view, start, end, fractions)
-        rising |= each
-        mean |= average
+    samples, blocks = view.response.samples, int(view.blocks.max()) + 1
+    rising, mean = np.zeros((samples, blocks), dtype=bool), np.zeros(blocks, dtype=bool)
+    equal = np.full((1, samples), 1.0 / samples)
+    for plans in _segments(view):
+        rise = _Rise((samples, blocks)), _Rise((1, blocks))
+        for along in _along(view, plans):
+            rise[0].add(along)
+            rise[1].add(equal @ along)
+        rising |= rise[0].found
+        mean |= rise[1].found[0]
     return Concavity(rising.mean(axis=0), ~mean)
 
 
-def _rises(view: View, start: Floats, end: Floats, fractions: Floats) -> tuple[Mask, Mask]:
-    """Whether slopes rise along a segment: (sample, block), and of the mean over draws (block,)."""
-    blocks = int(view.blocks.max()) + 1
-    member = np.zeros((len(start), blocks))
-    member[np.arange(len(start)), view.blocks] = end - start
-    last: Floats | None = None
-    rise = top = np.zeros((view.response.samples, blocks))
-    mean_rise = mean_top = np.zeros(blocks)
-    for fraction in fractions:
-        slopes = view.slopes(start + fraction * (end - start))[1]
-        along = np.where(np.isfinite(slopes), slopes, np.finfo(float).max ** 0.25) @ member
-        if last is not None:
-            rise = np.maximum(rise, along - last)
-            mean_rise = np.maximum(mean_rise, along.mean(axis=0) - last.mean(axis=0))
-            top = np.maximum(top, np.abs(along))
-            mean_top = np.maximum(mean_top, np.abs(along.mean(axis=0)))
-        last = along
-    return rise > BENT * top, mean_rise > BENT * mean_top
+def concave_under(view: View, lanes: Floats) -> Mask:
+    """Whether the weighted draws are concave in every block, (lane,), of weights (lane, sample): tested as `concavity` is.
+
+    The objective lies below the weighted draws of every plan, so that the bound at the head of this module needs no more.
+    """
+    rising = np.zeros((len(lanes), int(view.blocks.max()) + 1), dtype=bool)
+    for plans in _segments(view):
+        rise = _Rise(rising.shape)
+        for along in _along(view, plans):
+            rise.add(lanes @ along)
+        rising |= rise.found
+    return ~rising.any(axis=1)
+
+
+def _segments(view: View) -> Iterator[Floats]:
+    """Plans (point, cell) along each segment."""
+    reach = tightened(view.poly)
+    low, width = reach.low, np.maximum(reach.high - reach.low, 0.0)
+    yield low + (FRACTIONS if view.separable else FEWER)[:, None] * width
+    if view.separable:
+        return
+    rng = np.random.default_rng(0)  # A fixed set of segments: the test gives one answer per problem.
+    for _ in range(SEGMENTS):
+        ends = rng.random((2, len(low)))
+        ends = np.where(rng.random(ends.shape) < 0.5, np.round(ends), ends)
+        yield low + (ends[0] + np.linspace(0.0, 1.0, ALONG)[:, None] * (ends[1] - ends[0])) * width
+
+
+def _along(view: View, plans: Floats) -> Iterator[Floats]:
+    """Slopes along a segment at each of its plans, (sample, block)."""
+    member = np.zeros((plans.shape[1], int(view.blocks.max()) + 1))
+    member[np.arange(len(member)), view.blocks] = plans[-1] - plans[0]
+    for plan in plans:
+        slopes = view.slopes(plan)[1]
+        yield np.where(np.isfinite(slopes), slopes, np.finfo(float).max ** 0.25) @ member
+
+
+class _Rise:
+    """The largest rise of slopes from one point of a segment to the next, beside the largest slope."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._rise, self._top = np.zeros(shape), np.zeros(shape)
+        self._last: Floats | None = None
+
+    def add(self, along: Floats) -> None:
+        """Take the slopes at the next point."""
+        if self._last is not None:
+            np.maximum(self._rise, along - self._last, out=self._rise)
+            np.maximum(self._top, np.abs(along), out=self._top)
+        self._last = along
+
+    @property
+    def found(self) -> Mask:
+        """Where slopes rise."""
+        return self._rise > BENT * self._top
 
 
 def begin(view: View, target: Floats) -> Floats:
@@ -142,11 +175,14 @@ def bound(view: View, point: Floats, weights: Floats) -> float:
     return float(weights @ counted) + ceiling(view.poly, gain).bound - float(gain @ point)
 
 
-def best_bound(view: View, peak: Peak) -> float | None:
-    """The lower of the bounds by the climb's multipliers and by the plan's own weights; None where there is none."""
+def best_bound(view: View, peak: Peak, *, concave: bool = True) -> float | None:
+    """The lower of the bounds by the climb's multipliers and by the plan's own weights; None where there is none.
+
+    Not all draws ``concave``: only by weights under which their sum is.
+    """
     draws = view.draws(peak.point)
-    if isinstance(view.objective, MeanMinusSd):
-        found = bound(view, peak.point, view.objective.safe_weights(draws))
-    else:
-        found = min(bound(view, peak.point, w) for w in (peak.weights, view.objective.weights(draws)))
+    objective = view.objective
+    lanes = [objective.safe_weights(draws)] if isinstance(objective, MeanMinusSd) else [peak.weights, objective.weights(draws)]
+    holds = [True] * len(lanes) if concave else concave_under(view, np.array(lanes))
+    found = min((bound(view, peak.point, w) for w, good in zip(lanes, holds, strict=True) if good), default=np.inf)
     return found if np.isfinite(found) else None

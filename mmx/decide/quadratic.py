@@ -14,7 +14,8 @@ from mmx.decide.objective import CVaR
 from mmx.decide.view import Bend
 
 PRECISION = 1e-10  # Tolerance of the solver.
-FAINT = 1e-9  # Curvature added so that steps are unique; gains are around 1.
+FAINT = 1e-9  # Curvature added so that steps are unique, and rounding of levels; gains are around 1.
+NEAR, FEWEST = 1.5, 50  # Draws that a program of a CVaR begins with: this multiple of the tail, and some more.
 
 
 def step(poly: Polytope, z: Floats, gain: Floats, bend: Bend) -> Floats | None:
@@ -29,21 +30,42 @@ def worst_step(
 ) -> tuple[Floats, Floats] | None:
     """The step that maximises the CVaR of the draws made linear, less curvature, and the multipliers of the draws.
 
-    Variables are the step, the level t and the shortfalls u; draws and slopes must be around 1.
+    Draws and slopes must be around 1. The program begins with the draws near the tail; those that its step brings below the
+    level join until there is none, so that it solves that of all draws.
     """
-    cells, samples = len(z), len(draws)
+    samples = len(draws)
     each = 1.0 / (objective.level * samples)
+    level = objective.shifted(draws) - objective.value(draws)
+    first = int(np.ceil(NEAR * objective.level * samples)) + FEWEST
+    chosen = np.zeros(samples, dtype=bool)
+    chosen[np.argsort(level, kind="stable")[:first]] = True
+    while True:
+        solved = _worst(poly, z, level[chosen], slopes[chosen], bend, each)
+        if solved is None:
+            return None
+        found, least, multipliers = solved
+        missing = ~chosen & (level + slopes @ found < least - FAINT)
+        if not missing.any():
+            break
+        chosen |= missing
+    weights = np.zeros(samples)
+    weights[chosen] = np.clip(multipliers, 0.0, each)
+    return found, _sum_to_one(weights, each)
+
+
+def _worst(
+    poly: Polytope, z: Floats, level: Floats, slopes: Floats, bend: Bend, each: float
+) -> tuple[Floats, float, Floats] | None:
+    """Step, level t and multipliers of the program of some draws; its variables are the step, t and the shortfalls u."""
+    cells, samples = len(z), len(level)
     sides, cones = _within(poly, z)
-    limits = np.concatenate([sides, objective.shifted(draws) - objective.value(draws), np.zeros(samples)])
+    limits = np.concatenate([sides, level, np.zeros(samples)])
     cost = np.concatenate([np.zeros(cells), [-1.0], np.full(samples, each)])
-    matrix = _epigraph(poly, slopes)
-    solved = _solve(
-        _upper(bend, cells, cells + 1 + samples), cost, matrix, limits, [*cones, clarabel.NonnegativeConeT(2 * samples)]
-    )
+    cones = [*cones, clarabel.NonnegativeConeT(2 * samples)]
+    solved = _solve(_upper(bend, cells, cells + 1 + samples), cost, _epigraph(poly, slopes), limits, cones)
     if solved is None:
         return None
-    weights = np.clip(solved[1][len(sides) : len(sides) + samples], 0.0, each)
-    return solved[0][:cells], _sum_to_one(weights, each)
+    return solved[0][:cells], float(solved[0][cells]), solved[1][len(sides) : len(sides) + samples]
 
 
 def _epigraph(poly: Polytope, slopes: Floats) -> csc_matrix:

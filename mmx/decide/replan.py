@@ -16,6 +16,8 @@ from mmx.decide.problem import Problem
 from mmx.decide.program import Program
 from mmx.errors import DecisionError
 
+HALVINGS = 14  # Of the range of slopes; what is left of it is sorted.
+TINY = 1e-300
 BENT = 1e-12  # Rise in slope, relative to the largest, from which on a curve is not concave.
 
 
@@ -43,22 +45,37 @@ def today(menu: Menu) -> Floats:
 
 def _filled(menu: Menu, means: Floats) -> Floats:
     slopes = concave_slopes(means, menu.width)
-    flat = (len(means), -1)
-    order = np.argsort(-slopes.reshape(flat), axis=1, kind="stable")
-    width = np.broadcast_to(menu.width, slopes.shape).reshape(flat)
-    wide = np.take_along_axis(width, order, axis=1)
-    steep = np.take_along_axis(slopes.reshape(flat), order, axis=1)
-    low, high = _totals(menu.problem)
-    least = menu.fixed + float(menu.spend[:, 0].sum())
-    budget = np.where(steep > 0, high - least, low - least)
-    room = np.divide(budget - (np.cumsum(wide, axis=1) - wide), wide, out=np.zeros_like(wide), where=wide > 0)
-    filled = np.empty_like(room)
-    np.put_along_axis(filled, order, np.clip(room, 0.0, 1.0), axis=1)
+    steep, wide = slopes.reshape(len(means), -1), menu.width.ravel()
+    low, high = (end - menu.fixed - float(menu.spend[:, 0].sum()) for end in _totals(menu.problem))
+    under, over = _margin(steep, wide, high)
+    if low < high:
+        over = _margin(steep, wide, low)[1]
+    filled = (steep > over[:, None]).astype(float)
+    before = filled @ wide
+    belief, place = np.nonzero((steep > under[:, None]) & (steep <= over[:, None]))
+    order = np.lexsort((place, -steep[belief, place], belief))
+    belief, place = belief[order], place[order]
+    spent = np.cumsum(wide[place]) - wide[place]
+    first = np.searchsorted(belief, np.arange(len(means)))
+    spent += (before - np.append(spent, 0.0)[first])[belief]
+    room = np.where(steep[belief, place] > 0, high, low) - spent
+    filled[belief, place] = np.clip(np.divide(room, wide[place], out=np.zeros_like(room), where=wide[place] > 0), 0.0, 1.0)
     filled = filled.reshape(slopes.shape)
     filled = np.where(menu.width > 0, filled, _next_wide(filled, menu.width))
     ends = np.ones((*filled.shape[:2], 1))
     shares: Floats = np.concatenate([ends, filled], axis=2) - np.concatenate([filled, 0.0 * ends], axis=2)
     return shares
+
+
+def _margin(steep: Floats, wide: Floats, budget: float) -> tuple[Floats, Floats]:
+    """Slopes between which the last piece within a budget lies, (belief,) each: above the second, pieces fit in together."""
+    top = np.abs(steep).max(axis=1, initial=0.0)
+    under, over = -2.0 * top - TINY, 2.0 * top + TINY
+    for _ in range(HALVINGS):
+        middle = (under + over) / 2
+        fits = (steep > middle[:, None]) @ wide <= budget
+        under, over = np.where(fits, under, middle), np.where(fits, middle, over)
+    return under, over
 
 
 def _next_wide(filled: Floats, width: Floats) -> Floats:

@@ -22,7 +22,7 @@ from mmx.decide.objective import CVaR, Mean, MeanMinusSd, Objective, Probability
 from mmx.decide.problem import Enveloped, Mask, Problem, Response
 from mmx.decide.search import STARTS, search
 from mmx.decide.view import View
-from mmx.decide.whole import pattern, solve_whole
+from mmx.decide.whole import TARGET, pattern, solve_whole
 from mmx.errors import DecisionError
 
 BLENDS = (1.0, 0.3, 0.05)  # Shares of the way from the current plan to that of an easier question, where searches start.
@@ -182,10 +182,13 @@ def _solved(view: View, plans: list[Floats], seed: int, say: Callable[[str], Non
     holds = tested.holds(view)
     alone = np.bincount(view.blocks) == 1
     bounded = isinstance(view.objective, Mean | CVaR)
-    if bounded and holds.all() and not view.poly.discrete:
+    if bounded and tested.mean.all() and not view.poly.discrete:
         say("concave over the whole range: convex optimisation")
         peak = climb(view, begin(view, plans[0]))
-        return _Found(peak, best_bound(view, peak), CONVEX)
+        bound = best_bound(view, peak, concave=bool(holds.all()))
+        if holds.all() or (bound is not None and bound - peak.value <= TARGET * _worth(view, peak.point)):
+            return _Found(peak, bound, CONVEX)
+        plans = [peak.point, *plans]
     if bounded and (holds | alone).all():
         say("not concave, or with minimum commitments or steps: mixed-integer programs")
         whole = solve_whole(view, plans, _worth(view, plans[0]), say)
@@ -230,10 +233,11 @@ def _searched(view: View, plans: list[Floats], tested: Concavity, seed: int, say
 
 def _bound_of_sd(view: View, peak: Peak, tested: Concavity, safe: Mask, say: Callable[[str], None]) -> float | None:
     """A bound on mean minus sd: by weights of the draws under which no plan's objective exceeds the weighted mean."""
-    if not isinstance(view.objective, MeanMinusSd) or not safe.all():
+    if not isinstance(view.objective, MeanMinusSd):
         return None
-    if (tested.share == 0).all():
-        return best_bound(view, peak)
+    closed = best_bound(view, peak, concave=not tested.share.any())
+    if closed is not None or not safe.all():
+        return closed
     weights = view.objective.safe_weights(view.draws(peak.point))
     above = view.judged(Weighted(weights))
     return solve_whole(above, [peak.point], _worth(view, peak.point), say).bound
