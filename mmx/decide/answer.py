@@ -176,20 +176,21 @@ def _by_goal(asked: Asked, objective: Objective, seed: int, say: Say | None) -> 
 def _objective(asked: Asked) -> tuple[Objective, str]:
     """The objective of a question, and in words.
 
-    The worst draws are those of the gain over the current plan, scaled to a fixed total: what all plans share is no risk of a
-    plan. Where the total is to be found they are those of the KPI money itself.
+    Risk is that of the gain over the current plan, scaled to a fixed total: what all plans share is no risk of a plan. Where the
+    total is to be found it is that of the KPI money itself.
     """
     question, problem = asked.question, asked.problem
     fixed = problem.total
     name = question.objective
     if name == "mean":
         return Mean(), "mean"
-    if name == "mean_sd":
-        return MeanMinusSd(question.risk), f"mean less {question.risk:.4g} standard deviations"
+    less = f"mean less {question.risk:.4g} standard deviations"
     worst = f"mean of the worst {100 * question.level:.4g} % of draws"
     if fixed is None:
-        return CVaR(question.level), worst
+        return (MeanMinusSd(question.risk), less) if name == "mean_sd" else (CVaR(question.level), worst)
     plain = asked.draws(asked.plain(fixed.high))
+    if name == "mean_sd":
+        return MeanMinusSd(question.risk, offset=plain), f"{less} of the gain over the current plan"
     if name == "cvar":
         return CVaR(question.level, offset=plain), f"{worst} of the gain over the current plan"
     if name == "regret":

@@ -171,7 +171,7 @@ def bound(view: View, point: Floats, weights: Floats) -> float:
     if not np.isfinite(slopes).all():
         return float("inf")
     gain = weights @ slopes
-    counted = view.objective.shifted(draws) if isinstance(view.objective, CVaR) else draws
+    counted = view.objective.shifted(draws) if isinstance(view.objective, CVaR | MeanMinusSd) else draws
     return float(weights @ counted) + ceiling(view.poly, gain).bound - float(gain @ point)
 
 

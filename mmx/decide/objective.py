@@ -137,9 +137,17 @@ class CVaR:
 
 @dataclass(frozen=True)
 class MeanMinusSd:
-    """``mean - risk * sd``, concave in the draws but not monotone: of a concave response it need not be concave in the plan."""
+    """``mean - risk * sd``, concave in the draws but not monotone: of a concave response it need not be concave in the plan.
+
+    Attributes
+    ----------
+    risk : float
+    offset : array, (sample,), money, optional
+        Taken off the draws first, such as what the current plan would bring.
+    """
 
     risk: float
+    offset: Floats | None = None
 
     def __post_init__(self) -> None:
         """Refuse a love of risk."""
@@ -151,38 +159,45 @@ class MeanMinusSd:
         """In words."""
         return f"mean minus {self.risk:.3g} sd"
 
+    def shifted(self, draws: Floats) -> Floats:
+        """Draws less the offset."""
+        return draws if self.offset is None else draws - self.offset
+
     def value(self, draws: Floats) -> float:
         """The mean less ``risk`` standard deviations of draws (sample,)."""
-        return float(draws.mean() - self.risk * draws.std())
+        counted = self.shifted(draws)
+        return float(counted.mean() - self.risk * counted.std())
 
     def weights(self, draws: Floats) -> Floats:
         """``(1 - risk * u) / samples`` with standardised draws u, (sample,)."""
-        return (1.0 - self.risk * _standard(draws)) / len(draws)
+        return (1.0 - self.risk * _standard(self.shifted(draws))) / len(draws)
 
     def bend(self, draws: Floats, slopes: Floats) -> Floats:
         """Curvature of ``-risk * sd``: that of the slopes' covariance, less the part along the draws."""
-        sd = float(draws.std())
+        counted = self.shifted(draws)
+        sd = float(counted.std())
         if sd <= 0:
             return np.zeros((slopes.shape[1], slopes.shape[1]))
         centred = slopes - slopes.mean(axis=0)
-        along = centred.T @ _standard(draws) / len(draws)
+        along = centred.T @ _standard(counted) / len(draws)
         bent: Floats = -self.risk / sd * (centred.T @ centred / len(draws) - np.outer(along, along))
         return bent
 
     def safe_weights(self, draws: Floats) -> Floats:
-        """Weights (sample,) that are nowhere negative and still bound the objective: ``value(u) <= weights @ u`` for any u.
+        """Weights (sample,) that are nowhere negative and still bound the objective: ``value(u) <= weights @ shifted(u)``.
 
         ``-sd(u) <= -mean(z * u)`` for any z of mean 0 and mean square at most 1; the weights stay positive if z is at most 1
         / risk. The best such z for these draws is their standardised value, stretched, shifted and cut at that height.
         """
-        if self.risk == 0 or draws.std() <= 0:
+        counted = self.shifted(draws)
+        if self.risk == 0 or counted.std() <= 0:
             return np.full(len(draws), 1.0 / len(draws))
-        z = _cut(_standard(draws), 1.0 / self.risk)
+        z = _cut(_standard(counted), 1.0 / self.risk)
         return (1.0 - self.risk * z) / len(draws)
 
     def thinned(self, draws: Index) -> MeanMinusSd:
-        """Itself."""
-        return self
+        """With the offsets of these draws."""
+        return self if self.offset is None else replace(self, offset=self.offset[draws])
 
 
 def _cut(u: Floats, height: float) -> Floats:

@@ -238,9 +238,10 @@ def _bound_of_sd(view: View, peak: Peak, tested: Concavity, safe: Mask, say: Cal
     closed = best_bound(view, peak, concave=not tested.share.any())
     if closed is not None or not safe.all():
         return closed
-    weights = view.objective.safe_weights(view.draws(peak.point))
+    weights, offset = view.objective.safe_weights(view.draws(peak.point)), view.objective.offset
     above = view.judged(Weighted(weights))
-    return solve_whole(above, [peak.point], _worth(view, peak.point), say).bound
+    shift = 0.0 if offset is None else float(weights @ offset)
+    return solve_whole(above, [peak.point], _worth(view, peak.point), say).bound - shift
 
 
 def _named(view: View, bent: Mask, share: Floats) -> str:

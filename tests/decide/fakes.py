@@ -110,6 +110,12 @@ def curves(seed, samples, channels, shape=(1.0, 1.0), spread=0.3):
     return Curves(top, half, np.maximum(kind, 1.0) if shape[0] > 1 else kind.copy())
 
 
+def signed(response, share, seed=0):
+    """Some draws of each channel bring less the more is spent: curves that bend upwards beside the others."""
+    turned = np.random.default_rng([seed, 5]).random(response.top.shape) < share
+    return replace(response, top=np.where(turned, -0.3 * response.top, response.top))
+
+
 def flights(seed, samples, channels, periods, shape=(1.0, 1.0), kind=Flights):
     """A random world of flights."""
     rng = np.random.default_rng(seed)

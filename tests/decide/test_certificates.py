@@ -5,11 +5,11 @@ from itertools import product
 import numpy as np
 import pytest
 
-from mmx.decide.objective import CVaR, Mean
+from mmx.decide.objective import CVaR, Mean, MeanMinusSd
 from mmx.decide.problem import Problem, total_row
 from mmx.decide.solve import solve
 
-from .fakes import curves
+from .fakes import curves, flights, signed
 
 TOTAL, POINTS = 240.0, 121
 WORLDS = {"concave": (1.0, 1.0), "S-shaped": (1.5, 4.0)}
@@ -97,3 +97,37 @@ def test_steps_of_some_cells_leave_an_exact_total():
     assert found.money.sum() == pytest.approx(TOTAL, rel=1e-12)
     assert found.remainder == 0
     assert np.isin(np.round(found.money[[0, 2]], 9), [0.0, 70.0, 140.0]).all()
+
+
+@pytest.mark.parametrize("level", [0.1, 0.25, 0.5])
+def test_worst_draws_of_which_some_bend_upwards(level):
+    response, objective = signed(curves(4, 40, 3), 0.1), CVaR(level)
+    found = solve(problem(), response, objective, seed=0)
+    grid = np.linspace(0, 200, POINTS)
+    best = brute(response, objective, grid, grid)
+    assert found.certificate.certified
+    assert best <= found.certificate.bound * (1 + 1e-9)
+    assert found.value >= best - found.certificate.gap - 1e-9
+
+
+def test_flighting_of_which_some_draws_bend_upwards_is_certified_where_its_tail_is_concave():
+    response, cells = signed(flights(2, 60, 2, 3), 0.05), 6
+    asked = Problem(tuple("abcdef"), np.full(cells, 10.0), np.zeros(cells), np.full(cells, 40.0), (total_row(cells, 60.0),))
+    found = solve(asked, response, CVaR(0.3), seed=0)
+    assert found.certificate.certified and "convex" in found.certificate.method
+    rng = np.random.default_rng(1)
+    for _ in range(2000):
+        other = 60.0 * rng.dirichlet(np.full(cells, 0.7))
+        if other.max() <= 40:
+            assert CVaR(0.3).value(response.value(other).sum(axis=1)) <= found.certificate.bound * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_mean_less_sd_of_the_gain_over_the_current_plan(kind):
+    response, asked = curves(1, 40, 3, WORLDS[kind], spread=0.5), problem()
+    objective = MeanMinusSd(0.6, offset=response.value(asked.current).sum(axis=1))
+    found = solve(asked, response, objective, seed=0)
+    grid = np.linspace(0, 200, POINTS)
+    best = brute(response, objective, grid, grid)
+    assert found.value >= best - 1e-3 * abs(best)
+    assert found.certificate.bound >= max(best, found.value) - 1e-9

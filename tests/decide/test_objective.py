@@ -8,8 +8,14 @@ from mmx.decide.objective import CVaR, Mean, MeanMinusSd, ProbabilityAbove, Weig
 RNG = np.random.default_rng(7)
 DRAWS = RNG.normal(100.0, 30.0, 37)
 OFFSET = RNG.normal(0.0, 20.0, 37)
-CONCAVE = [Mean(), CVaR(0.3), CVaR(0.25, OFFSET), MeanMinusSd(0.7), MeanMinusSd(2.5)]
-SMOOTH = [Mean(), MeanMinusSd(0.7), ProbabilityAbove(95.0, width=12.0), ProbabilityAbove(DRAWS - OFFSET, width=8.0)]
+CONCAVE = [Mean(), CVaR(0.3), CVaR(0.25, OFFSET), MeanMinusSd(0.7), MeanMinusSd(2.5), MeanMinusSd(1.2, OFFSET)]
+SMOOTH = [
+    Mean(),
+    MeanMinusSd(0.7),
+    MeanMinusSd(0.9, OFFSET),
+    ProbabilityAbove(95.0, width=12.0),
+    ProbabilityAbove(DRAWS - OFFSET, width=8.0),
+]
 
 
 def test_cvar_is_the_mean_of_the_worst_draws_and_counts_a_cut_draw_in_part():
