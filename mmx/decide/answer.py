@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from mmx.decide.fit_response import FitResponse, response_of
 from mmx.decide.kept import Kept
 from mmx.decide.objective import CVaR, Mean, MeanMinusSd, Objective, ProbabilityAbove
 from mmx.decide.optima import optima
-from mmx.decide.problem import Problem
+from mmx.decide.problem import Problem, is_sum, is_total
 from mmx.decide.solve import Solution, solve
 from mmx.errors import DecisionError
 
@@ -55,6 +56,21 @@ class Asked:
     cells: Cells
     channel: npt.NDArray[np.intp]
     problem: Problem
+
+    @cached_property
+    def reach(self) -> tuple[Floats, Floats]:
+        """Least and largest money of each channel by its own limits, (channel,) each."""
+        problem, count = self.problem, len(self.window.channels)
+        ends = []
+        for of_cells, side, tighter in ((problem.low, "low", max), (problem.high, "high", min)):
+            sums, rest = np.zeros(count), np.ones(len(of_cells), dtype=bool)
+            for row in problem.rows:
+                cells = np.asarray(row.weights) > 0
+                if is_sum(row) and not is_total(row) and len(set(self.channel[cells])) == 1 and rest[cells].all():
+                    sums[self.channel[cells][0]] += tighter(getattr(row, side), float(of_cells[cells].sum()))
+                    rest &= ~cells
+            ends.append(sums + np.bincount(self.channel[rest], weights=of_cells[rest], minlength=count))
+        return ends[0], ends[1]
 
     def plain(self, total: float) -> Floats:
         """The current plan scaled to a total, (cell,)."""
@@ -176,8 +192,8 @@ def _by_goal(asked: Asked, objective: Objective, seed: int, say: Say | None) -> 
 def _objective(asked: Asked) -> tuple[Objective, str]:
     """The objective of a question, and in words.
 
-    Risk is that of the gain over the current plan, scaled to a fixed total: what all plans share is no risk of a plan. Where the
-    total is to be found it is that of the KPI money itself.
+    Risk is that of the gain over the current plan, scaled to a fixed total: what all plans share is no risk of a plan. Where
+    the total is to be found it is that of the KPI money itself.
     """
     question, problem = asked.question, asked.problem
     fixed = problem.total

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mmx.budget_settings import ChannelLimits, GroupLimits, Question
 from mmx.data.panel import Floats
 from mmx.decide.feasible import ROUNDING
-from mmx.decide.problem import Problem, Row, total_row
+from mmx.decide.problem import Problem, Row, is_sum, total_row
 from mmx.errors import DecisionError
 
 Mask = npt.NDArray[np.bool_]
@@ -76,31 +76,81 @@ def problem_of(question: Question, cells: Cells, currency: str) -> Problem:
     current = cells.current
     if not current.sum() > 0:
         raise DecisionError("no channel spends in the reference window, so there is no current plan to scale")
-    least, most = _multiples(question)
-    low, high = least * current, most * current
-    minimum, step, rows = np.zeros(len(current)), np.zeros(len(current)), list[Row]()
+    low, high, rows = _flights(question, cells) if any(cells.period) else _multiples(question, cells)
+    if question.max_change is not None:
+        own = {name for name, limits in question.channels.items() if limits.bounds is not None}
+        free = np.array([channel not in own for channel in cells.channel])
+        low = np.where(free, np.maximum(low, (1.0 - question.max_change) * current), low)
+        high = np.where(free, np.minimum(high, (1.0 + question.max_change) * current), high)
+    minimum, step = np.zeros(len(current)), np.zeros(len(current))
     total = _fixed_total(question, current)
     for name, limits in question.channels.items():
         where = cells.of([name])
-        _limit_channel(name, limits, where, current, low, high, rows, currency)
+        _limit_channel(name, limits, where, low, high, rows, currency)
         if limits.minimum is not None:
             minimum[where], low[where] = limits.minimum, 0.0
         if limits.step is not None:
             step[where] = limits.step
+    ends = _ends(low, high, rows)
     rows += [row for group in question.groups for row in _group(group, cells, currency)]
     rows += _ramps(question, cells)
     if total is not None:
-        _reachable(total, low, high, currency)
+        _reachable(total, *ends, currency)
         rows.append(total_row(len(current), total, name=f"total budget = {_money(total, currency)}"))
     return Problem(cells.names, current, low, high, tuple(rows), minimum, step)
 
 
-def _multiples(question: Question) -> tuple[float, float]:
-    """Least and largest multiple of the current plan."""
-    low, high = question.bounds
-    if question.max_change is not None:
-        low, high = max(low, 1.0 - question.max_change), min(high, 1.0 + question.max_change)
-    return low, high
+def _multiples(question: Question, cells: Cells) -> tuple[Floats, Floats, list[Row]]:
+    """Least and largest money of cells as multiples of the current plan."""
+    times = np.array([_times(question, channel) for channel in cells.channel])
+    return times[:, 0] * cells.current, times[:, 1] * cells.current, []
+
+
+def _flights(question: Question, cells: Cells) -> tuple[Floats, Floats, list[Row]]:
+    """The same of what a channel spends over the horizon, as rows; its cells go from nothing to a multiple of its busiest."""
+    low, high, rows = np.zeros(len(cells.current)), np.zeros(len(cells.current)), []
+    for (channel, geo), places in _series(cells).items():
+        least, most = _times(question, channel)
+        rate = float((cells.current[places] / cells.length[places]).max())
+        high[places] = most * rate * cells.length[places]
+        limits = question.channels.get(channel)
+        if limits is not None and (limits.money is not None or limits.fixed is not None):
+            continue
+        weights, sums = np.zeros(len(low)), float(cells.current[places].sum())
+        weights[places] = 1.0
+        least = 0.0 if limits is not None and limits.minimum is not None else least
+        words = f"{_who(channel, geo)}: {least:.4g} to {most:.4g} times its current money over the horizon"
+        rows.append(Row(words, weights, least * sums, most * sums))
+    return low, high, rows
+
+
+def _times(question: Question, channel: str) -> tuple[float, float]:
+    """Least and largest multiple of a channel's current money."""
+    limits = question.channels.get(channel)
+    return question.bounds if limits is None or limits.bounds is None else limits.bounds
+
+
+def _series(cells: Cells) -> dict[tuple[str, str], list[int]]:
+    """Places of the cells of each channel and geo, in the order of time."""
+    series: dict[tuple[str, str], list[int]] = {}
+    for i, key in enumerate(zip(cells.channel, cells.geo, strict=True)):
+        series.setdefault(key, []).append(i)
+    return series
+
+
+def _who(channel: str, geo: str) -> str:
+    return channel if not geo else f"{channel} in {geo}"
+
+
+def _ends(low: Floats, high: Floats, rows: list[Row]) -> tuple[float, float]:
+    """Least and largest sum of all cells; each is in one row at most."""
+    least, most, rest = 0.0, 0.0, np.ones(len(low), dtype=bool)
+    for row in filter(is_sum, rows):
+        cells = np.asarray(row.weights) > 0
+        least += max(row.low, float(low[cells].sum()))
+        most += min(row.high, float(high[cells].sum()))
+        rest &= ~cells
+    return least + float(low[rest].sum()), most + float(high[rest].sum())
 
 
 def _fixed_total(question: Question, current: Floats) -> float | None:
@@ -110,9 +160,8 @@ def _fixed_total(question: Question, current: Floats) -> float | None:
     return float(current.sum()) if question.total is None else question.total
 
 
-def _reachable(total: float, low: Floats, high: Floats, currency: str) -> None:
+def _reachable(total: float, least: float, most: float, currency: str) -> None:
     """Refuse a total outside what bounds alone allow, in plainer words than a conflict of them all."""
-    least, most = float(low.sum()), float(high.sum())
     if not least * (1 - ROUNDING) <= total <= most * (1 + ROUNDING):
         unit = f" {currency}" if currency else ""
         raise DecisionError(
@@ -125,15 +174,12 @@ def _limit_channel(
     name: str,
     limits: ChannelLimits,
     where: Mask,
-    current: Floats,
     low: Floats,
     high: Floats,
     rows: list[Row],
     currency: str,
 ) -> None:
-    """Set the bounds of a channel's cells, or a row on their sum where there are several."""
-    if limits.bounds is not None:
-        low[where], high[where] = limits.bounds[0] * current[where], limits.bounds[1] * current[where]
+    """Set the bounds of a channel's only cell in money, or a row on the sum where there are several."""
     money = (limits.fixed, limits.fixed) if limits.fixed is not None else limits.money
     if money is None:
         return
@@ -165,11 +211,8 @@ def _ramps(question: Question, cells: Cells) -> list[Row]:
     if question.ramp is None:
         return []
     rows = []
-    series: dict[tuple[str, str], list[int]] = {}
-    for i, key in enumerate(zip(cells.channel, cells.geo, strict=True)):
-        series.setdefault(key, []).append(i)
-    for (channel, geo), places in series.items():
-        who = channel if not geo else f"{channel} in {geo}"
+    for (channel, geo), places in _series(cells).items():
+        who = _who(channel, geo)
         for before, after in itertools.pairwise(places):
             for sign, word in ((1.0, "more"), (-1.0, "less")):
                 weights = np.zeros(len(cells.names))

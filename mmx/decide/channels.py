@@ -33,7 +33,8 @@ def channel_plans(made: Answer, best: Optima, posterior: Posterior) -> dict[str,
     def sums(values: Floats) -> Floats:
         return np.bincount(channel, weights=values, minlength=len(names))
 
-    now, then, low, high = (sums(v) for v in (asked.problem.current, money, asked.problem.low, asked.problem.high))
+    now, then = sums(asked.problem.current), sums(money)
+    low, high = asked.reach
     extra = by_channel(response, channel, plain, money)
     slopes = response.value_and_slope(money)[1].mean(axis=0)
     price = price_of(asked.problem, slopes, money)

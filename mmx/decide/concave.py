@@ -17,16 +17,15 @@ import numpy as np
 
 from mmx.data.panel import Floats
 from mmx.decide import quadratic
-from mmx.decide.ascend import Peak, ascend
-from mmx.decide.feasible import ceiling, nearest, tightened
+from mmx.decide.ascend import ROUNDS, STILL, Peak, ascend
+from mmx.decide.feasible import ceiling, corner, nearest, tightened
 from mmx.decide.objective import CVaR, MeanMinusSd
 from mmx.decide.problem import Mask
 from mmx.decide.view import View
 
 BENT = 1e-7  # Rise in slope, relative to the largest slope along a segment, that still counts as concave.
 FRACTIONS = np.concatenate([[0.0], np.geomspace(1e-3, 0.1, 8), np.linspace(0.15, 1.0, 16)])  # of a separable range
-FEWER = np.concatenate([[0.0, 1e-3, 0.01, 0.03, 0.06], np.linspace(0.1, 1.0, 8)])  # the same where blocks have several cells
-SEGMENTS, ALONG = 5, 6  # Random segments through blocks of several cells, and points on each.
+SEGMENTS, ALONG = 8, 9  # Segments through blocks of several cells, and points on each.
 COARSE = 150  # Draws on which a climb starts when there are many more.
 FEW_ROUNDS = 25  # Rounds on the coarse draws, where the last digits do not matter.
 COARSE_STILL = 1e-7  # Relative gain at which a climb on coarse draws ends.
@@ -58,8 +57,8 @@ class Concavity:
 def concavity(view: View) -> Concavity:
     """Test concavity in every draw and block along segments through the range that the constraints leave.
 
-    Slopes along a segment must not rise. One cell: the whole range, closer together near its start. Several cells: the main
-    diagonal, and random segments between faces of the range.
+    Slopes along a segment must not rise. One cell: the whole range, closer together near its start. Several cells: segments
+    between random corners of what the constraints allow.
     """
     samples, blocks = view.response.samples, int(view.blocks.max()) + 1
     rising, mean = np.zeros((samples, blocks), dtype=bool), np.zeros(blocks, dtype=bool)
@@ -90,16 +89,15 @@ def concave_under(view: View, lanes: Floats) -> Mask:
 
 def _segments(view: View) -> Iterator[Floats]:
     """Plans (point, cell) along each segment."""
-    reach = tightened(view.poly)
-    low, width = reach.low, np.maximum(reach.high - reach.low, 0.0)
-    yield low + (FRACTIONS if view.separable else FEWER)[:, None] * width
     if view.separable:
+        reach = tightened(view.poly)
+        yield reach.low + FRACTIONS[:, None] * np.maximum(reach.high - reach.low, 0.0)
         return
     rng = np.random.default_rng(0)  # A fixed set of segments: the test gives one answer per problem.
+    inside = view.poly.boxed(view.poly.low, view.poly.high)
     for _ in range(SEGMENTS):
-        ends = rng.random((2, len(low)))
-        ends = np.where(rng.random(ends.shape) < 0.5, np.round(ends), ends)
-        yield low + (ends[0] + np.linspace(0.0, 1.0, ALONG)[:, None] * (ends[1] - ends[0])) * width
+        one, two = (corner(inside, rng) for _ in range(2))
+        yield one + np.linspace(0.0, 1.0, ALONG)[:, None] * (two - one)
 
 
 def _along(view: View, plans: Floats) -> Iterator[Floats]:
@@ -153,15 +151,15 @@ def inside(view: View, plan: Floats) -> Floats:
     return plan
 
 
-def climb(view: View, start: Floats) -> Peak:
-    """Climb on evenly spaced draws first where there are many, then on all of them."""
+def climb(view: View, start: Floats, *, rounds: int = ROUNDS, still: float = STILL) -> Peak:
+    """Climb on evenly spaced draws first where there are many, then on all of them for some rounds."""
     samples = view.response.samples
     if samples > 2 * COARSE:
         some = np.linspace(0, samples - 1, COARSE).astype(np.intp)
         thin = ascend(view.thinned(some), start, rounds=FEW_ROUNDS, still=COARSE_STILL).point
         if np.isfinite(view.slopes(thin)[1]).all():
             start = thin
-    return ascend(view, start)
+    return ascend(view, start, rounds=rounds, still=still)
 
 
 def bound(view: View, point: Floats, weights: Floats) -> float:

@@ -1,6 +1,7 @@
 """Why no plan is allowed: the smallest set of constraints that cannot hold together.
 
-Implicit hitting sets (Ignatiev, Previti, Liffiton and Marques-Silva 2015): every set of constraints whose removal makes the
+A first conflict of which every part is needed comes from halving (QuickXplain, Junker 2004). Whether there is a smaller one:
+implicit hitting sets (Ignatiev, Previti, Liffiton and Marques-Silva 2015). Every set of constraints whose removal makes the
 rest possible must be hit by any conflict. The smallest set that hits all such sets found so far either is a conflict, and
 then none is smaller, or it is possible, and then growing it as far as it stays possible yields one more set to hit.
 """
@@ -11,17 +12,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array, eye_array
 
 from mmx.data.panel import Floats
 from mmx.decide.feasible import ROUNDING
-from mmx.decide.problem import Problem, Row
+from mmx.decide.problem import Index, Problem, Row
 from mmx.decide.program import Program
 from mmx.errors import ConflictError
 
 FAR = 1e3  # Largest money of a cell, relative to the largest limit, that a plan may need when some limits are left out.
 ABOVE = 10.0  # The same for a cell with a minimum commitment, closer because it multiplies the tolerance of a switch.
 MET = 1e-7  # Relative slack within which a constraint counts as met.
-ROUNDS = 2000  # Sets to hit after which an irreducible conflict is named instead of the smallest.
+CHECKS = 400  # Sets of constraints tried after which the first conflict is named though there may be a smaller one.
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,17 @@ def conflict(problem: Problem) -> tuple[tuple[int, ...], bool]:
     The problem as a whole must be impossible.
     """
     lab = _Lab(problem, constraints(problem))
+    known = tuple(sorted(_irreducible(lab, [], list(range(len(lab.all))), added=False)))
     to_hit: list[tuple[int, ...]] = []
-    for _ in range(ROUNDS):
+    most = lab.checks + CHECKS
+    while lab.checks < most:
         chosen = _smallest_hitting(to_hit, len(lab.all))
+        if len(chosen) == len(known):
+            return known, True
         if lab.possible(chosen) is None:
             return chosen, True
         to_hit.append(lab.rest_of_grown(chosen))
-    return _irreducible(lab), False
+    return known, False
 
 
 def _smallest_hitting(sets: list[tuple[int, ...]], count: int) -> tuple[int, ...]:
@@ -113,25 +119,28 @@ def _smallest_hitting(sets: list[tuple[int, ...]], count: int) -> tuple[int, ...
     return tuple(int(i) for i in np.flatnonzero(point > 0.5))
 
 
-def _irreducible(lab: _Lab) -> tuple[int, ...]:
-    """Drop constraints one by one as long as the rest still conflicts."""
-    kept = list(range(len(lab.all)))
-    for i in range(len(lab.all)):
-        without = [k for k in kept if k != i]
-        if lab.possible(without) is None:
-            kept = without
-    return tuple(kept)
+def _irreducible(lab: _Lab, base: list[int], rest: list[int], *, added: bool) -> list[int]:
+    """The part of ``rest`` that conflicts with ``base``, all of it needed; ``added`` if the base grew since it was tried."""
+    if added and lab.possible(base) is None:
+        return []
+    if len(rest) == 1:
+        return rest
+    first, second = rest[: len(rest) // 2], rest[len(rest) // 2 :]
+    late = _irreducible(lab, base + first, second, added=True)
+    return late + _irreducible(lab, base + late, first, added=bool(late))
 
 
 class _Lab:
     """Tries out subsets of the constraints of one problem, in units of its largest limit."""
 
     def __init__(self, problem: Problem, everything: tuple[Constraint, ...]) -> None:
-        self.problem, self.all = problem, everything
+        self.problem, self.all, self.checks = problem, everything, 0
         sizes = [np.abs(problem.low), np.abs(problem.high)]
         sizes += [np.abs(np.array([row.low, row.high])) / max(np.abs(row.weights).max(), 1e-300) for row in problem.rows]
         numbers = np.concatenate(sizes)
         self.unit = float(numbers[np.isfinite(numbers)].max(initial=0.0)) or 1.0
+        self.weights = csr_array(np.array([self._weights(one) for one in everything]))
+        self.low, self.high = np.array([self._limits(one) for one in everything]).reshape(-1, 2).T
 
     def possible(self, chosen: tuple[int, ...] | range | list[int]) -> Floats | None:
         """A plan (cell,) that meets the chosen constraints; None if there is none."""
@@ -184,24 +193,35 @@ class _Lab:
 
     def _solve(self, hard: set[int], soft: set[int]) -> Floats | None:
         """Meet the hard constraints and violate the soft ones by the smallest sum."""
+        self.checks += 1
         cells = len(self.problem.cells)
         program = Program()
         plan = program.variables(cells, 0.0, FAR)
-        for i in sorted(hard | soft):
-            constraint = self.all[i]
-            low, high = self._limits(constraint)
-            up, down = program.variables(2, 0.0, np.inf if i in soft else 0.0, -1.0)
-            slack = (np.array([up, down]), np.array([[1.0, -1.0]]))
-            money = (plan, self._weights(constraint)[None])
-            if constraint.kind == "step":
-                times = program.variables(1, 0.0, np.ceil(FAR / low), whole=True)
-                program.rows([money, slack, (times, np.array([[-low]]))], 0.0, 0.0)
-            elif constraint.kind == "minimum":
-                on = program.variables(1, 0.0, 1.0, whole=True)
-                program.rows([money, slack, (on, np.array([[-low]]))], 0.0, np.inf)
-                program.rows([money, slack, (on, np.array([[-self._most(constraint.place)]]))], -np.inf, 0.0)
-            else:
-                edge = ROUNDING if low == high else 0.0
-                program.rows([money, slack], low - edge, high + edge)
+        chosen = np.array(sorted(hard | soft), dtype=np.intp)
+        give = np.where(np.isin(chosen, list(soft)), np.inf, 0.0)
+        plain = np.array([self.all[i].kind not in ("step", "minimum") for i in chosen], dtype=bool)
+        if plain.any():
+            own, free = chosen[plain], give[plain]
+            up, down = (program.variables(len(own), 0.0, free, -1.0) for _ in range(2))
+            slack = eye_array(len(own), format="csr")
+            edge = np.where(self.low[own] == self.high[own], ROUNDING, 0.0)
+            blocks = [(plan, self.weights[own]), (up, slack), (down, -slack)]
+            program.rows(blocks, self.low[own] - edge, self.high[own] + edge)
+        for i, free in zip(chosen[~plain], give[~plain], strict=True):
+            self._discrete(program, plan, int(i), float(free))
         found = program.maximise().point
         return None if found is None else found[:cells]
+
+    def _discrete(self, program: Program, plan: Index, place: int, free: float) -> None:
+        """Add a step or a minimum commitment, with slack up to ``free``."""
+        constraint, low = self.all[place], float(self.low[place])
+        up, down = program.variables(2, 0.0, free, -1.0)
+        slack = (np.array([up, down]), np.array([[1.0, -1.0]]))
+        money = (plan, self.weights[[place]])
+        if constraint.kind == "step":
+            times = program.variables(1, 0.0, np.ceil(FAR / low), whole=True)
+            program.rows([money, slack, (times, np.array([[-low]]))], 0.0, 0.0)
+            return
+        on = program.variables(1, 0.0, 1.0, whole=True)
+        program.rows([money, slack, (on, np.array([[-low]]))], 0.0, np.inf)
+        program.rows([money, slack, (on, np.array([[-self._most(constraint.place)]]))], -np.inf, 0.0)

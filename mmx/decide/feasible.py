@@ -210,6 +210,12 @@ def ceiling(poly: Polytope, gain: Floats) -> Ceiling:
     return Ceiling(_lagrangian(poly, gain, prices), prices, point)
 
 
+def corner(poly: Polytope, rng: np.random.Generator) -> Floats:
+    """A random corner of what the rows and bounds allow, (cell,)."""
+    width = np.where(poly.high > poly.low, poly.high - poly.low, 1.0)
+    return ceiling(poly, rng.standard_normal(len(width)) / width).point
+
+
 def _lagrangian(poly: Polytope, gain: Floats, prices: Floats) -> float:
     limit = np.where(prices > 0, poly.row_high, poly.row_low)
     known = np.isfinite(limit) & (prices != 0)

@@ -8,7 +8,7 @@ Cells of one channel in one group of geos share carryover: they are a block. In 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -48,6 +48,9 @@ class Values(Protocol):
 
     def thinned(self, draws: Ints) -> Values:
         """Keep some of the draws."""
+
+    def envelope(self) -> Values | None:
+        """Concave values, nowhere below these; None if they are not known."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,12 @@ class FitResponse:
 
     def thinned(self, draws: Ints) -> FitResponse:
         """Keep some of the draws."""
-        return FitResponse(self.values.thinned(draws), self.spend, self.geos, self.periods, self.names)
+        return replace(self, values=self.values.thinned(draws))
+
+    def envelope(self) -> FitResponse | None:
+        """A concave response, nowhere below this one; None if it is not known."""
+        above = self.values.envelope()
+        return None if above is None else replace(self, values=above)
 
     def _by_block(self, value: Floats) -> Floats:
         """(sample, geo, channel) as (sample, block)."""

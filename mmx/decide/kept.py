@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from mmx.data.panel import Floats
-from mmx.decide.problem import Index, Response
+from mmx.decide.problem import Enveloped, Index, Response
 
 BYTES = 250_000_000  # Kept at most; the oldest are forgotten first.
+SUBSETS = 4  # Sets of draws that are kept, each with a memory of its own.
 
 
 class Kept:
@@ -23,7 +24,7 @@ class Kept:
         self.blocks = inner.blocks
         self.samples = inner.samples
         self._found: OrderedDict[bytes, tuple[Floats, Floats | None]] = OrderedDict()
-        self._some: dict[bytes, Kept] = {}
+        self._some: OrderedDict[bytes, Kept] = OrderedDict()
         self._size = 0
 
     def value(self, money: Floats) -> Floats:
@@ -47,7 +48,15 @@ class Kept:
         key = draws.tobytes()
         if key not in self._some:
             self._some[key] = Kept(self.inner.thinned(draws))
+        self._some.move_to_end(key)
+        while len(self._some) > SUBSETS:
+            self._some.popitem(last=False)
         return self._some[key]
+
+    def envelope(self) -> Kept | None:
+        """A concave response, nowhere below this one; None if it is not known."""
+        above = self.inner.envelope() if isinstance(self.inner, Enveloped) else None
+        return None if above is None else Kept(above)
 
     def _keep(self, money: Floats, found: tuple[Floats, Floats | None]) -> None:
         self._size += _bytes(found)

@@ -8,12 +8,12 @@ product.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mmx.data.panel import Floats
-from mmx.decide.problem import Index, Problem, Response, is_total
+from mmx.decide.problem import Index, Problem, Response, is_sum, is_total
 
 SIDE = np.concatenate([np.geomspace(0.004, 0.08, 8), np.linspace(0.1, 1.0, 13)])  # Of the way from today's plan to a bound.
 ALONG = np.concatenate([-SIDE[::-1], [0.0], SIDE])
@@ -70,7 +70,8 @@ def menu_of(problem: Problem, response: Response, money: Floats, channels: Index
     channels : array of int, (cell,)
         Cells of one channel in one block move together.
     """
-    amounts = _amounts(problem, money)
+    problem, low, high = _within(problem, np.asarray(response.blocks), channels, money)
+    amounts = _amounts(problem, money, low, high)
     moves = amounts[-1] - amounts[0] > SAME * float(problem.high.max(initial=0.0))
     blocks = np.asarray(response.blocks)
     pairs, labels = np.unique(np.stack([blocks[moves], channels[moves]], axis=1), axis=0, return_inverse=True)
@@ -84,9 +85,25 @@ def menu_of(problem: Problem, response: Response, money: Floats, channels: Index
     return Menu(problem, pairs[:, 1].astype(np.intp), groups, amounts, spend, gain)
 
 
-def _amounts(problem: Problem, money: Floats) -> Floats:
-    """Amounts (point, cell) from the lower to the upper bounds; minimum commitments and steps are kept to."""
-    low, high = np.minimum(problem.low, money), np.maximum(problem.high, money)
+def _within(problem: Problem, blocks: Index, channels: Index, money: Floats) -> tuple[Problem, Floats, Floats]:
+    """Ends of the lines; a row on the sum of what moves together shortens them, and is left out of the problem."""
+    low, high, rows = np.minimum(problem.low, money), np.maximum(problem.high, money), []
+    labels = np.unique(np.stack([blocks, channels], axis=1), axis=0, return_inverse=True)[1].ravel()
+    for row in problem.rows:
+        cells = np.asarray(row.weights) > 0
+        together = np.isin(labels, labels[cells])
+        if is_total(row) or not is_sum(row) or len(np.unique(labels[cells])) != 1 or (together & ~cells & (high > low)).any():
+            rows.append(row)
+            continue
+        spent = float(money[cells].sum())
+        down, up = spent - float(low[cells].sum()), float(high[cells].sum()) - spent
+        low[cells] = money[cells] - min(max(spent - row.low, 0.0) / max(down, 1e-300), 1.0) * (money[cells] - low[cells])
+        high[cells] = money[cells] + min(max(row.high - spent, 0.0) / max(up, 1e-300), 1.0) * (high[cells] - money[cells])
+    return replace(problem, rows=tuple(rows)), low, high
+
+
+def _amounts(problem: Problem, money: Floats, low: Floats, high: Floats) -> Floats:
+    """Amounts (point, cell) from the lower to the upper ends; minimum commitments and steps are kept to."""
     along = ALONG[:, None]
     amounts = money + np.maximum(along, 0.0) * (high - money) - np.maximum(-along, 0.0) * (money - low)
     if problem.step is not None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from mmx.data.panel import Floats
 from mmx.decide.menu import Menu, menu_of
-from mmx.decide.problem import Index, Problem, Response
+from mmx.decide.problem import Index, Problem, Response, is_total
 from mmx.decide.replan import best_plans
 from mmx.errors import DecisionError
 
@@ -70,19 +70,22 @@ class MeanCurves:
 
     menu: Menu
 
-    def best(self, problem: Problem, channel: int, factor: float) -> Floats | None:
-        """Money by channel of the best plan, with the effect of one channel times a factor; None where no plan is allowed.
+    def best(self, budget: float, channel: int, factor: float) -> Floats | None:
+        """Money by channel of the best plan; None where no plan is allowed.
 
         Parameters
         ----------
-        problem : Problem
-            The menu's, with other rows.
+        budget : float
+            Factor on a total.
         channel : int
         factor : float
+            On the effect of this channel.
         """
-        menu = replace(self.menu, problem=problem)
+        problem = self.menu.problem
+        rows = tuple(replace(r, low=r.low * budget, high=r.high * budget) if is_total(r) else r for r in problem.rows)
+        menu = replace(self.menu, problem=replace(problem, rows=rows))
         mean = menu.gain.mean(axis=0) * np.where(menu.channels == channel, factor, 1.0)[:, None]
-        total = problem.total
+        total = menu.problem.total
         if total is not None and not self._reaches(total.low, total.high, float(total.weights[0])):
             return None
         try:

@@ -41,10 +41,10 @@ class Response(Protocol):
 
 @runtime_checkable
 class Enveloped(Protocol):
-    """A response that knows a concave one above it, which bounds what any plan can bring."""
+    """A response that may know a concave one above it, which bounds what any plan can bring."""
 
-    def envelope(self) -> Response:
-        """Concave in every draw and block, nowhere below this response between the bounds."""
+    def envelope(self) -> Response | None:
+        """Concave in every draw and block, nowhere below this response between the bounds; None if there is none."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,12 @@ def is_total(row: Row) -> bool:
     """Whether a row weighs all cells alike."""
     weights = np.asarray(row.weights)
     return bool(weights[0] > 0 and (weights == weights[0]).all())
+
+
+def is_sum(row: Row) -> bool:
+    """Whether a row is about the sum of some cells' money."""
+    weights = np.asarray(row.weights)
+    return bool(((weights == 0) | (weights == 1)).all())
 
 
 def total_row(cells: int, low: float, high: float | None = None, *, name: str = "total budget") -> Row:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from mmx.data.panel import Floats
 from mmx.decide.optima import MeanCurves
-from mmx.decide.problem import Problem, Response
+from mmx.decide.problem import Problem, Response, is_sum, is_total
 from mmx.decide.recommendation import Flip
 
 NODES = 16  # Of the Gauss-Legendre rule along the path: exact for polynomials of degree 31.
@@ -61,6 +60,11 @@ def price_of(problem: Problem, slopes: Floats, money: Floats) -> float:
     """
     width = problem.high - problem.low
     free = (money > problem.low + STILL * width) & (money < problem.high - STILL * width) & np.isfinite(slopes)
+    for row in problem.rows:
+        spent = float(np.asarray(row.weights) @ money)
+        near = STILL * spent
+        if is_sum(row) and not is_total(row) and (spent >= row.high - near or spent <= row.low + near):
+            free &= np.asarray(row.weights) == 0
     if not free.any():
         free = np.isfinite(slopes) & (money > 0)
     weight = np.where(free, money, 0.0)
@@ -102,7 +106,7 @@ def flips(
         return plan is not None and bool(sign * (plan[largest] - now) <= STILL * total)
 
     def belief(factor: float) -> bool:
-        return turned(curves.best(problem, largest, factor), spent)
+        return turned(curves.best(1.0, largest, factor), spent)
 
     if belief(1.0):
         return ()
@@ -111,8 +115,7 @@ def flips(
     if total is not None and total.low == total.high:
 
         def budget(factor: float) -> bool:
-            rows = tuple(replace(r, low=r.low * factor, high=r.high * factor) if r is total else r for r in problem.rows)
-            return turned(curves.best(replace(problem, rows=rows), largest, 1.0), factor * total.high)
+            return turned(curves.best(factor, largest, 1.0), factor * total.high)
 
         ends = [_smallest(budget, end) for end in _reach(problem, total.high)]
         known = [end for end in ends if end is not None]

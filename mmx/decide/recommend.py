@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 WORST = 0.1  # Share of draws whose mean gain stands beside every plan of the frontier.
 CENTRE = 0.1  # Share of draws from which on a pattern of dropped channels is a centre of its own.
 DROPPED = 0.02  # Of a channel's range: what is no more than this above its least counts as its least.
+FRONTIER_STARTS = 4  # Random starts of a plan of the frontier that is searched: it begins at the recommended one.
 SAME = 1e-9  # Relative difference below which two plans are one.
 SOME = 1000  # Draws at most whose own best plans are shown, and on which plans of the frontier are looked for.
 
@@ -141,7 +142,7 @@ def _frontier(made: Answer, level: float, seed: int) -> Frontier:
     """The plan with the best mean gain of the worst share of draws, at the same total."""
     some = _some(made.asked.response)
     objective = Mean() if level == 1.0 else CVaR(level, offset=made.plain[_evenly(len(made.plain))])
-    found = solve(_at_total(made), some, objective, seed=seed, start=made.solution.money)
+    found = solve(_at_total(made), some, objective, seed=seed, start=made.solution.money, starts=FRONTIER_STARTS)
     gain = made.asked.draws(found.money) - made.plain
     worst = np.sort(gain)[: max(1, round(WORST * len(gain)))].mean()
     return Frontier(level, interval(gain), float(worst), float((gain > 0).mean()), _spend(made, found.money))
@@ -279,9 +280,8 @@ def _cells(made: Answer, frequency: str) -> tuple[Cell, ...]:
 
 def _modes(made: Answer, best: Optima) -> str:
     """Whether the best plans of draws gather around several centres: by which channels they leave at their least."""
-    channel, problem, names = made.asked.channel, made.asked.problem, made.asked.window.channels
+    names, (low, high) = made.asked.window.channels, made.asked.reach
     sums = best.by_channel()
-    low, high = (np.bincount(channel, weights=ends, minlength=len(names)) for ends in (problem.low, problem.high))
     least = (sums <= low + DROPPED * (high - low)) & (high > low)
     patterns, counts = np.unique(least, axis=0, return_counts=True)
     shares = counts / len(sums)

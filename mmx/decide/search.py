@@ -13,7 +13,7 @@ from mmx.data.panel import Floats
 from mmx.decide.ascend import ROUNDS as MOST
 from mmx.decide.ascend import STILL as LEAST
 from mmx.decide.ascend import Peak
-from mmx.decide.feasible import ceiling, nearest
+from mmx.decide.feasible import corner, nearest
 from mmx.decide.objective import ProbabilityAbove
 from mmx.decide.view import View
 from mmx.decide.whole import polished
@@ -59,13 +59,12 @@ def random_plans(view: View, rng: np.random.Generator, count: int) -> list[Float
     """Allowed plans spread over the range: a corner, a blend of two corners, a plan near a random point, in turn."""
     poly, found = view.poly, []
     inside = poly.boxed(poly.low, poly.high)
-    width = np.where(poly.high > poly.low, poly.high - poly.low, 1.0)
-    corner = ceiling(inside, rng.standard_normal(len(width)) / width).point
+    now = corner(inside, rng)
     for i in range(count):
-        last, corner = corner, ceiling(inside, rng.standard_normal(len(width)) / width).point
+        last, now = now, corner(inside, rng)
         share = rng.random()
-        inner = poly.low + rng.random(len(width)) * (poly.high - poly.low)
-        target = (corner, share * corner + (1 - share) * last, inner)[i % 3]
+        inner = poly.low + rng.random(len(now)) * (poly.high - poly.low)
+        target = (now, share * now + (1 - share) * last, inner)[i % 3]
         near = nearest(poly, target)
         if near is not None:
             found.append(near)

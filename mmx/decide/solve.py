@@ -14,7 +14,7 @@ import numpy as np
 from mmx.data.panel import Floats
 from mmx.decide.ascend import Peak
 from mmx.decide.certificate import Certificate, certify
-from mmx.decide.concave import Concavity, begin, best_bound, climb, concavity
+from mmx.decide.concave import COARSE_STILL, Concavity, begin, best_bound, climb, concavity
 from mmx.decide.conflict import check
 from mmx.decide.feasible import ROUNDING, Polytope, allows, nearest, polytope, program
 from mmx.decide.held import binding, shadow_price
@@ -27,6 +27,7 @@ from mmx.errors import DecisionError
 
 BLENDS = (1.0, 0.3, 0.05)  # Shares of the way from the current plan to that of an easier question, where searches start.
 CONVEX = "convex optimisation, bound by exact slopes on all draws"
+BOUNDING = 8  # Rounds of a climb that only bounds: any plan's tangent does, a better plan's is closer.
 NAMED = 6  # Blocks that a reason names before it only counts them.
 
 
@@ -68,6 +69,7 @@ def solve(
     seed: int,
     say: Callable[[str], None] | None = None,
     start: Floats | None = None,
+    starts: int = STARTS,
 ) -> Solution:
     """Solve a budget question.
 
@@ -82,6 +84,8 @@ def solve(
         Called with a sentence per step.
     start : array, (cell,), money, optional
         A further plan to start from, such as that of a similar question.
+    starts : int
+        Random starts, where a plan is searched.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def solve(
         raise ValueError(f"the response has cells {response.blocks.shape}, the problem {len(problem.cells)}. Expected the same")
     problem, goal = _reachable(problem)
     view = View(problem, response, objective, polytope(problem))
-    found = _never_worse(view, _solved(view, _plans(view, start), seed, say))
+    found = _never_worse(view, _solved(view, _plans(view, start), seed, starts, say))
     peak, poly = found.peak, view.poly
     money = _in_money(problem, poly, peak.point)
     value = response.value(money).sum(axis=1)
@@ -176,7 +180,7 @@ def _plans(view: View, start: Floats | None) -> list[Floats]:
     return [plan for target in targets if (plan := nearest(poly, target)) is not None]
 
 
-def _solved(view: View, plans: list[Floats], seed: int, say: Callable[[str], None]) -> _Found:
+def _solved(view: View, plans: list[Floats], seed: int, starts: int, say: Callable[[str], None]) -> _Found:
     """Choose the method."""
     tested = concavity(view)
     holds = tested.holds(view)
@@ -196,7 +200,7 @@ def _solved(view: View, plans: list[Floats], seed: int, say: Callable[[str], Non
             method = f"{whole.rounds} rounds of mixed-integer programs, bound by the curves of all draws"
             return _Found(whole.peak, whole.bound, method)
     say("no method has a bound that closes: climbing from many starts")
-    return _searched(view, plans, tested, seed, say)
+    return _searched(view, plans, tested, seed, starts, say)
 
 
 def _worth(view: View, plan: Floats) -> float:
@@ -204,23 +208,24 @@ def _worth(view: View, plan: Floats) -> float:
     return abs(view.money(plan)) or abs(view.money(view.poly.high)) or 1.0
 
 
-def _searched(view: View, plans: list[Floats], tested: Concavity, seed: int, say: Callable[[str], None]) -> _Found:
+def _searched(view: View, plans: list[Floats], tested: Concavity, seed: int, starts: int, say: Callable[[str], None]) -> _Found:
     """The best of many starts, and the bound that holds for it, if any."""
     safe = (tested.share == 0) | (np.bincount(view.blocks) == 1)
     extra, bound = [], None
     bent = "" if tested.holds(view).all() else f"not concave: {_named(view, ~tested.holds(view), tested.share)}"
-    if isinstance(view.objective, Mean | CVaR) and isinstance(view.response, Enveloped):
+    concave = view.response.envelope() if isinstance(view.response, Enveloped) else None
+    if isinstance(view.objective, Mean | CVaR) and concave is not None:
         say("bounding by the concave envelope")
-        above = replace(view, response=view.response.envelope()).boxed(view.poly.low, view.poly.high)
-        top = climb(above, begin(above, plans[0]))
+        above = replace(view, response=concave).boxed(view.poly.low, view.poly.high)
+        top = climb(above, begin(above, plans[0]), rounds=BOUNDING, still=COARSE_STILL)
         bound, extra = best_bound(above, top), [top.point]
     elif not isinstance(view.objective, Mean | CVaR):
         mean = view.judged(Mean())
-        extra = [_solved(mean, plans, seed, say).peak.point] if safe.all() else []
+        extra = [_solved(mean, plans, seed, starts, say).peak.point] if safe.all() else []
     extra = [plans[0] + share * (target - plans[0]) for target in extra for share in BLENDS]
     near = [plan for target in extra if (plan := nearest(view.poly, target)) is not None]
-    peak = search(view, [*plans, *near], seed)
-    method = f"best of {STARTS} random starts and {len(plans) + len(near)} others"
+    peak = search(view, [*plans, *near], seed, starts=starts)
+    method = f"best of {starts} random starts and {len(plans) + len(near)} others"
     if isinstance(view.objective, MeanMinusSd):
         bound = _bound_of_sd(view, peak, tested, safe, say)
         return _Found(peak, bound, method, f"{view.objective.name} is searched, not solved" + (f"; {bent}" if bent else ""))

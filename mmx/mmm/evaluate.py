@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from mmx.data.panel import Floats
 from mmx.machine import code
 from mmx.mmm.evaluate_data import LAYOUTS, Data
+from mmx.mmm.evaluate_plans import ABOVE_HILL
 from mmx.mmm.kernel_codes import ADSTOCK_CODES, SATURATION_CODES, order_codes
 from mmx.mmm.structure import Structure
 
@@ -82,10 +84,16 @@ def plans(
     rows: tuple[int, int],
     direction: Floats,
     labels: Ints,
+    *,
+    states: Floats | None = None,
+    above: bool = False,
 ) -> tuple[Floats, Floats]:
     """Money by geo with its slopes, (sample, geo, channel) and (sample, label, geo, channel); see ``mmx.mmm.levels.plans``."""
     samples, channels = len(beta), direction.shape[2]
     codes, shapes, beta = _codes(structure), _shapes(structure, params, samples), _floats(beta)
+    states = past_states(structure, params, x, samples, rows[0]) if states is None else states
+    if above:
+        codes[2, codes[2] == SATURATION_CODES["hill"]] = ABOVE_HILL
     by_medium, money, along = _by_medium(x), _floats(money), _by_medium(direction)
     factors = np.empty((0, 0, 0)) if varied is None else _floats(varied)
     labels = np.array(labels, dtype=np.int64)
@@ -94,11 +102,23 @@ def plans(
 
     def block(part: slice) -> None:
         own = money if len(money) == 1 else money[part]
-        given = (codes, shapes[part], beta[part], by_medium, own, factors[part], *rows, along, labels, value[part], slope[part])
-        _call("by_plan", *given, source=PLANS)
+        drawn = (codes, shapes[part], beta[part], by_medium, states[part], own, factors[part])
+        _call("by_plan", *drawn, *rows, along, labels, value[part], slope[part], source=PLANS)
 
     _in_blocks(samples, block)
     return value, slope
+
+
+def past_states(structure: Structure, params: Mapping[str, Floats], x: Floats, samples: int, first: int) -> Floats:
+    """What recurrences of paid channels have carried before row ``first``, (sample, channel, stage, geo), for `plans`."""
+    codes, shapes, by_medium = _codes(structure), _shapes(structure, params, samples), _by_medium(x)
+    states = np.empty((samples, structure.channels, 2, structure.geos))
+
+    def block(part: slice) -> None:
+        _call("past_states", codes, shapes[part], by_medium, first, states[part], source=PLANS)
+
+    _in_blocks(samples, block)
+    return states
 
 
 def coefficients(
@@ -153,8 +173,13 @@ def _in_blocks(samples: int, block: Callable[[slice], None]) -> None:
     if len(parts) == 1:
         block(parts[0])
         return
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(block, parts))
+    list(_pool(os.getpid(), workers).map(block, parts))
+
+
+@cache
+def _pool(process: int, workers: int) -> ThreadPoolExecutor:
+    """Threads of this process, started once: a plan is evaluated thousands of times, and threads do not survive a fork."""
+    return ThreadPoolExecutor(workers)
 
 
 def _data(structure: Structure, inputs: Mapping[str, Any]) -> Data:

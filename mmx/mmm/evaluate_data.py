@@ -49,6 +49,7 @@ _DATA = Data(
 LAYOUTS: dict[str, tuple[Any, ...]] = {  # Arguments of each function: see ``mmx.machine.code.table_of``.
     "by_period": ("i2", "f3", "f3", "f3", "f2", "i0", "f3"),
     "by_group": ("i2", "f3", "f3", "f3", "f3", "f2", "i2", "f1", "f4"),
-    "by_plan": ("i2", "f3", "f3", "f3", "f3", "f3", "i0", "i0", "f3", "i1", "f3", "f4"),
+    "by_plan": ("i2", "f3", "f3", "f3", "f4", "f3", "f3", "i0", "i0", "f3", "i1", "f3", "f4"),
+    "past_states": ("i2", "f3", "f3", "i0", "f4"),
     "coefficients": (_DATA, "f3", "f2", "f3", "f2", "f1", "f2", "f2", "f3", "f3", "f2", "f3"),
 }

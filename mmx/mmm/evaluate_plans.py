@@ -2,8 +2,9 @@
 
 Media and geos do not act on each other, so each draw has one chain per medium and geo: exposure, carryover, saturation, sum.
 The carryover is linear: its reverse runs the recurrence (or the lag weights) backwards from what every later period is worth.
-Layouts as in ``mmx.mmm.evaluate_sums``, and ``money`` (1 or sample, time - first, geo), ``varied`` (0 or sample, time - first,
-media), ``direction`` (channel, horizon, geo), ``labels`` (horizon,).
+What a recurrence has carried up to the horizon is a state that is computed once, not with every plan. Layouts as in
+``mmx.mmm.evaluate_sums``, and ``states`` (sample, channel, 2, geo), ``money`` (1 or sample, time - first, geo), ``varied`` (0
+or sample, time - first, media), ``direction`` (channel, horizon, geo), ``labels`` (horizon,).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from mmx.mmm.evaluate_curves import carry, exponents, saturate
 from mmx.mmm.evaluate_options import called
 
 NOTHING = 1e-300  # Exposure below this has decayed to nothing.
+ABOVE_HILL = 8  # Code of the least concave curve above a Hill curve.
 
 
 @called
@@ -24,15 +26,24 @@ def _carry(code, window, shape, x, u):  # type: ignore[no-untyped-def]
 
 @called
 def _saturate(code, shape, u, h, d):  # type: ignore[no-untyped-def]
-    """Fill the saturation ``h`` of ``u`` and, where ``d`` has room, its derivative, all flat."""
-    saturate(code, shape, u, h)
+    """Fill the saturation ``h`` of ``u`` and, where ``d`` has room, its derivative, all flat.
+
+    The concave curve above an S-shaped Hill curve is the ray from 0 to where it touches it, ``first (slope - 1)^(1 / slope)``.
+    """
+    saturate(0 if code == ABOVE_HILL else code, shape, u, h)
+    first, slope = shape[2], shape[3]
+    touch = first * (slope - 1.0) ** (1.0 / slope) if code == ABOVE_HILL and slope > 1.0 else 0.0
+    ray = (slope - 1.0) / slope / touch if touch > 0.0 else 0.0
+    if touch > 0.0:
+        for i in range(u.size):
+            if u[i] < touch:
+                h[i] = ray * u[i]
     if d.size == 0:
         return
-    first, slope = shape[2], shape[3]
-    if code == 0:
+    if code == 0 or code == ABOVE_HILL:
         for i in range(u.size):
             some = u[i] if u[i] > NOTHING else NOTHING
-            d[i] = slope * h[i] * (1.0 - h[i]) / some
+            d[i] = ray if u[i] < touch else slope * h[i] * (1.0 - h[i]) / some
     elif code == 1 or code == 7:
         rate = 0.5 * first if code == 1 else first
         for i in range(u.size):
@@ -52,6 +63,45 @@ def _saturate(code, shape, u, h, d):  # type: ignore[no-untyped-def]
     else:
         for i in range(u.size):
             d[i] = first / (1.0 + first * u[i])
+
+
+@called
+def past_states(codes, shapes, x, first, states):  # type: ignore[no-untyped-def]
+    """Fill what recurrences have carried from all rows before ``first``: after their first stage, and after their second."""
+    geos = x.shape[2]
+    spare = np.empty((first, geos))
+    states[:] = 0.0
+    for s in range(states.shape[0]):
+        for m in range(states.shape[1]):
+            code, shape, order, state = codes[0, m], shapes[s, m], codes[3, m], states[s, m]
+            if code != 0 and code != 7 and code != 2:
+                continue
+            if order == 1:
+                spare[:] = x[m, :first]
+            else:
+                place = m if order == 0 else order - 2
+                _saturate(codes[2, m], shape, x[place, :first].reshape(-1), spare.reshape(-1), spare[:0].reshape(-1))
+                if order > 1:
+                    spare *= x[m, :first]
+            alpha = np.exp(-np.log(2.0) / shape[0]) if code == 7 else shape[0]
+            second = alpha * shape[1] if code == 2 else 0.0
+            for t in range(first):
+                for g in range(geos):
+                    state[0, g] = alpha * state[0, g] + (1.0 - alpha) * spare[t, g]
+                    state[1, g] = second * state[1, g] + (1.0 - second) * state[0, g]
+
+
+@called
+def _add_past(code, shape, state, u):  # type: ignore[no-untyped-def]
+    """Add to carryover ``u`` (time, geo) what is left of a state (2, geo)."""
+    alpha = np.exp(-np.log(2.0) / shape[0]) if code == 7 else shape[0]
+    second = alpha * shape[1] if code == 2 else 0.0
+    for g in range(u.shape[1]):
+        early, late = state[0, g], state[1, g]
+        for t in range(u.shape[0]):
+            early *= alpha
+            late = second * late + (1.0 - second) * early
+            u[t, g] += late
 
 
 @called
@@ -89,24 +139,27 @@ def _back(code, window, shape, worth, out):  # type: ignore[no-untyped-def]
 
 @called
 def _reach(codes, first, last, times):  # type: ignore[no-untyped-def]
-    """Return the first period that still acts in row ``first``, and the end of those that rows before ``last`` act in."""
+    """Return the first row to compute with for rows from ``first`` on, and the end of what rows before ``last`` act in."""
     if codes[0] == 0 or codes[0] == 2 or codes[0] == 7:
-        return 0, times
+        return first, times
     lags = max(codes[1], 1) - 1
     return max(first - lags, 0), min(last + lags, times)
 
 
 @called
-def _level(codes, shape, m, x, rows, before, carried, h, d):  # type: ignore[no-untyped-def]
+def _level(codes, shape, m, x, rows, state, before, carried, h, d):  # type: ignore[no-untyped-def]
     """Fill one medium's level ``h``, and where ``d`` has room what it is multiplied by on the way back, all (time, geo).
 
     That is the slope of the saturation, or of reach the saturation of its frequency: at the carryover where exposure carries
-    over first, else at the exposure. ``rows`` are the first that acts, the first that is asked for, and the end.
+    over first, else at the exposure. ``rows`` are the first to compute with, the first that is asked for, and the end.
     """
     begin, first, end = rows
     order, geos = codes[3], x.shape[2]
+    recurs = codes[0] == 0 or codes[0] == 2 or codes[0] == 7
     if order == 1:
         _carry(codes[0], codes[1], shape, x[m, begin:end], carried[begin:end])
+        if recurs:
+            _add_past(codes[0], shape, state, carried[begin:end])
         u, room = carried[first:end].reshape(-1), d[first:end].reshape(-1)
         _saturate(codes[2], shape, u, h[first:end].reshape(-1), room)
         return
@@ -120,10 +173,12 @@ def _level(codes, shape, m, x, rows, before, carried, h, d):  # type: ignore[no-
             for g in range(geos):
                 before[t, g] *= x[m, t, g]
     _carry(codes[0], codes[1], shape, before[begin:end], h[begin:end])
+    if recurs:
+        _add_past(codes[0], shape, state, h[begin:end])
 
 
 @called
-def by_plan(codes, shapes, beta, x, money, varied, first, last, direction, labels, value, slope):  # type: ignore[no-untyped-def]
+def by_plan(codes, shapes, beta, x, states, money, varied, first, last, direction, labels, value, slope):  # type: ignore[no-untyped-def]
     """Fill ``value`` (sample, geo, channel): money from row ``first`` on, and ``slope`` (sample, label, geo, channel).
 
     The slopes are by a step along ``direction`` in all periods of a label; rows ``first`` to ``last`` are the horizon.
@@ -138,7 +193,7 @@ def by_plan(codes, shapes, beta, x, money, varied, first, last, direction, label
         paid = money[s if money.shape[0] > 1 else 0]
         for m in range(channels):
             begin, end = _reach(codes[:, m], first, last, times)
-            _level(codes[:, m], shapes[s, m], m, x, (begin, first, end), before, carried, h, d)
+            _level(codes[:, m], shapes[s, m], m, x, (begin, first, end), states[s, m], before, carried, h, d)
             count = end - first
             for t in range(count):
                 factor = varied[s, t, m] if varied.shape[0] > 0 else 1.0

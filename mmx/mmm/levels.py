@@ -7,6 +7,7 @@ Evaluated by compiled code (``mmx.mmm.evaluate``), or through JAX where a family
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -92,6 +93,9 @@ def plans(
     rows: tuple[int, int],
     direction: Floats,
     labels: npt.NDArray[np.int64],
+    *,
+    states: Floats | None = None,
+    above: bool = False,
 ) -> tuple[Floats, Floats]:
     """Money that each paid channel brings in each geo from the start of a horizon on, and its slopes by the horizon's exposure.
 
@@ -112,6 +116,10 @@ def plans(
     labels : array of int, (horizon,)
         Slopes are by one step in all periods of a label, from 0: all 0 for the slope of one multiplier, a number of its own
         for every period for the whole gradient.
+    states : array, optional
+        Of `past_states`, where the same past is asked for more than once.
+    above : bool
+        Of the least concave curves above the saturations instead; where all families have compiled code.
 
     Returns
     -------
@@ -120,6 +128,8 @@ def plans(
         At no exposure, that at ``LEAST``: at zero some curves are upright.
     """
     inner = evaluator(structure).plans
+    if inner is evaluate.plans:
+        inner = partial(inner, states=states, above=above)
     found: tuple[Floats, Floats] = inner(structure, params, beta, x, money, varied, rows, direction, labels)
     at = slice(*rows), slice(None), slice(direction.shape[2])
     silent = (x[at] < LEAST) & (direction != 0) if len(labels) else np.zeros(0, dtype=bool)
@@ -128,3 +138,8 @@ def plans(
     started = x.copy()
     started[at] = np.where(silent, LEAST, x[at])
     return found[0], inner(structure, params, beta, started, money, varied, rows, direction, labels)[1]
+
+
+def past_states(structure: Structure, params: Mapping[str, Floats], x: Floats, samples: int, first: int) -> Floats | None:
+    """What paid channels have carried up to row ``first``, for `plans`; None where that has no compiled code."""
+    return evaluate.past_states(structure, params, x, samples, first) if evaluator(structure) is evaluate else None

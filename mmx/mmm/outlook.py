@@ -10,7 +10,7 @@ autoregressive noise is taken at its mean, zero.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from mmx.data.panel import Floats
 from mmx.mmm import predict
-from mmx.mmm.levels import levels, plans
+from mmx.mmm.kernel_codes import has_curves
+from mmx.mmm.levels import levels, past_states, plans
 from mmx.mmm.reference_window import Reference
 
 if TYPE_CHECKING:
@@ -38,11 +39,14 @@ class Outlook:
     reference : Reference
     draws : array of int, optional
         Samples to use; all by default.
+    above : bool
+        Whether the values are those of concave curves above the draws' own.
     """
 
     posterior: Posterior
     reference: Reference
     draws: Ints | None = None
+    above: bool = False
 
     @property
     def samples(self) -> int:
@@ -56,12 +60,19 @@ class Outlook:
 
     @cached_property
     def nothing(self) -> Floats:
-        """Value of no spend in the horizon, the carry-in of the past, as `value`."""
-        return self.value(np.zeros_like(self.reference.spend))
+        """Value of no spend in the horizon by the draws' own curves, the carry-in of the past, as `value`."""
+        return replace(self, above=False).value(np.zeros_like(self.reference.spend))
 
     def thinned(self, draws: Ints) -> Outlook:
         """Keep some of the draws."""
-        return Outlook(self.posterior, self.reference, draws if self.draws is None else self.draws[draws])
+        return replace(self, draws=draws if self.draws is None else self.draws[draws])
+
+    def envelope(self) -> Outlook | None:
+        """Concave values, nowhere below these: S-shaped curves up to their least concave ones, and harm counted as nothing.
+
+        None of a multiplicative model, or of a family without compiled code.
+        """
+        return replace(self, above=True) if self.additive and has_curves(self.posterior.structure) else None
 
     def value(self, spend: Floats) -> Floats:
         """Money of horizon and tail, the carry-in of past spend included.
@@ -115,7 +126,9 @@ class Outlook:
         stop = self.posterior.stop
         rows = (stop, stop + len(spend))
         x = self._exposure(spend)
-        return plans(self.posterior.structure, self._shapes, self._beta, x, money, self._varied, rows, direction, labels)
+        beta = np.maximum(self._beta, 0.0) if self.above else self._beta
+        given = (self.posterior.structure, self._shapes, beta, x, money, self._varied, rows, direction, labels)
+        return plans(*given, states=self._states, above=self.above)
 
     def _exposure(self, spend: Floats) -> Floats:
         """Scaled exposure of past, plan and tail, (time, geo, media + frequencies)."""
@@ -138,6 +151,12 @@ class Outlook:
     def _shapes(self) -> dict[str, Floats]:
         """Parameters of carryover and saturation."""
         return {name: self.posterior.params[name][self._chosen] for name in self.posterior.structure.shape_places}
+
+    @cached_property
+    def _states(self) -> Floats | None:
+        """What the past has left to the horizon."""
+        posterior = self.posterior
+        return past_states(posterior.structure, self._shapes, posterior.exposure, self.samples, posterior.stop)
 
     @cached_property
     def _beta(self) -> Floats:

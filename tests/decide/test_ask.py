@@ -54,6 +54,21 @@ def test_several_cells_of_a_channel_share_its_money() -> None:
     assert row.weights.tolist() == [0, 0, 1, 1, 0, 0] and (row.low, row.high) == (100.0, 350.0)
 
 
+def test_in_a_flighting_multiples_are_of_a_channels_money_over_the_horizon() -> None:
+    made = replace(cells(periods=3), current=np.array([0.0, 60, 40, 300, 0, 0, 200, 200, 200]))
+    limits = {"social": {"bounds": [0.9, 1.1]}}
+    problem = asked(made, by=["channel", "period"], bounds=[0.5, 2.0], channels=limits)
+    assert (problem.low == 0).all()
+    assert problem.high.tolist() == pytest.approx([120.0] * 3 + [600.0] * 3 + [220.0] * 3)
+    rows = [row for row in problem.rows if "over the horizon" in row.name]
+    assert [end for row in rows for end in (row.low, row.high)] == pytest.approx([50, 200, 150, 600, 540, 660])
+    assert rows[0].name == "tv: 0.5 to 2 times its current money over the horizon"
+    close = asked(made, by=["channel", "period"], bounds=[0.5, 2.0], max_change=0.1)
+    assert close.high[:3].tolist() == pytest.approx([0.0, 66.0, 44.0])
+    with pytest.raises(DecisionError, match="the bounds allow 740.00 to 1,460.00 EUR"):
+        asked(made, by=["channel", "period"], bounds=[0.5, 2.0], channels=limits, total=1500)
+
+
 @pytest.mark.parametrize(
     ("share", "plan", "allowed"),
     [
@@ -192,6 +207,16 @@ def test_every_question_has_an_answer_that_keeps_to_it(name: str, national_fit: 
     if name == "steps":
         assert plan.channels["tv"].recommended_spend / 5.0 == pytest.approx(round(plan.channels["tv"].recommended_spend / 5.0))
         assert plan.remainder + plan.total == pytest.approx(plan.current_total)
+
+
+def test_money_that_may_move_in_time_brings_no_less(national_fit: Fit) -> None:
+    still = recommend(national_fit, horizon=8, **QUICK)
+    moving = recommend(national_fit, horizon=8, by=("channel", "period"), every=2, **QUICK)
+    assert moving.certificate.certified
+    assert moving.certificate.value >= still.certificate.value * (1 - 1e-9)
+    for name, channel in moving.channels.items():
+        assert (channel.low, channel.high) == pytest.approx((still.channels[name].low, still.channels[name].high))
+        assert channel.low * (1 - 1e-6) <= channel.optimum.q05 and channel.optimum.q95 <= channel.high * (1 + 1e-6)
 
 
 def test_geos_scenarios_frontier_and_tests_of_a_geo_panel(geo_fit: Fit) -> None:

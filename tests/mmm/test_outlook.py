@@ -181,6 +181,32 @@ def test_slopes_at_no_spend_are_those_of_very_little(geos: int) -> None:
     np.testing.assert_array_equal(found[1], started[1])
 
 
+@pytest.mark.parametrize(("name", "geos"), [("every", 1), ("every", 3), ("plain", 1), ("rich", 3), ("varying", 3)])
+def test_the_envelope_is_concave_and_lies_above(name: str, geos: int) -> None:
+    outlook = outlook_of(name, geos)
+    params = outlook.posterior.params
+    steep = {**params, "slope": params["slope"] + np.linspace(0.0, 3.0, params["slope"].size).reshape(params["slope"].shape)}
+    bent = replace(outlook, posterior=replace(outlook.posterior, params=steep))
+    above = bent.envelope()
+    assert above is not None
+    room = 1e-9 * np.abs(bent.value(some_spend(bent))).max()
+    np.testing.assert_array_equal(above.nothing, bent.nothing)
+    higher = 0.0
+    for seed in range(6):
+        one, two = (some_spend(bent, 2 * seed + k) * 2.0 ** (k - seed) for k in range(2))
+        ends = [above.value(spend) for spend in (one, two)]
+        assert (above.value((one + two) / 2) >= (ends[0] + ends[1]) / 2 - room).all()
+        assert (ends[0] >= bent.value(one) - room).all()
+        higher = max(higher, float((ends[0] - bent.value(one)).max()))
+    assert higher > 1e3 * room
+    spend = some_spend(bent)
+    close(above.value_and_slope(spend)[1], differences(above.value, spend, 2e-3), 1e-5)
+
+
+def test_a_multiplicative_model_has_no_envelope() -> None:
+    assert outlook_of("lognormal", 1).envelope() is None
+
+
 def test_a_plan_of_the_wrong_shape_is_refused() -> None:
     outlook = outlook_of("plain", 3)
     with pytest.raises(ValueError, match=r"expected \(horizon, geo, channel\) \(3, 3, 4\)"):
