@@ -24,6 +24,7 @@ from mmx.decide.menu import menu_of
 from mmx.decide.next_test import tests_worth
 from mmx.decide.objective import CVaR, Mean
 from mmx.decide.optima import MeanCurves, Optima, optima
+from mmx.decide.plan_curves import plan_curves
 from mmx.decide.problem import Problem, total_row
 from mmx.decide.reasons import flips
 from mmx.decide.recommendation import Cell, Flip, Frontier, Recommendation, Scenario, TestValue
@@ -251,6 +252,7 @@ def _told(
         unknowns=unknowns(channels, posterior, asked.question),
         notes=(*posterior.panel.notes, *fit.decisions, *_notes(made, best)),
         fit_name=fit.spec.name,
+        curves=plan_curves(asked, _some(asked.response), solution.money, posterior),
     )
 
 
@@ -259,7 +261,7 @@ def _notes(made: Answer, best: Optima) -> list[str]:
     if np.allclose(made.solution.money, made.asked.plain(made.total), rtol=SAME, atol=0.0):
         notes.append("No plan within the constraints is better than the current one by this objective: it is kept.")
     if len(best.money) < made.asked.response.samples:
-        notes.append(f"Best plans per draw, and the frontier's, are those of at most {SOME:,} evenly spaced draws.")
+        notes.append(f"Best plans per draw, the frontier's and response curves are of at most {SOME:,} evenly spaced draws.")
     return notes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from mmx.decide.recommendation import ChannelPlan, Flip, Frontier, Recommendation, Scenario, TestValue
+from mmx.decide.recommendation import ChannelPlan, Curve, CurvePoint, Flip, Frontier, Recommendation, Scenario, TestValue
 from mmx.report import format as fmt
 from mmx.report.words import INTERVAL, KPI_UNITS, NO_CURRENCY, Units, fit_units
 
@@ -235,6 +235,18 @@ def flip_lines(rec: Recommendation) -> list[str]:
     return [*([largest] if largest else []), *(flip_sentence(f, rec) for f in rec.flips)]
 
 
+def largest_curves(rec: Recommendation, count: int) -> list[Curve]:
+    """Return the response curves of the channels with the most recommended spend, in the order of the recommendation."""
+    kept = {c.channel for c in sorted(rec.curves, key=lambda c: -c.recommended)[:count]}
+    return [c for c in rec.curves if c.channel in kept]
+
+
+def curve_plan(curve: Curve, point: CurvePoint) -> str:
+    """Name the plans that spend what a point of a curve does; empty for none."""
+    plans = (("current", curve.current), ("recommended", curve.recommended))
+    return " and ".join(name for name, spend in plans if point.spend == spend)
+
+
 def level_name(point: Frontier) -> str:
     """Name what a plan of the frontier maximises."""
     return "mean" if point.level >= 1 else f"mean of the worst {100 * point.level:.3g} %"
@@ -301,6 +313,11 @@ def plan_definitions(rec: Recommendation) -> list[tuple[str, str]]:
             "brings, after paying for it.",
         ),
         (units.mroas, f"{value} per unit of money for the next 1 % of spend, carryover included."),
+        (
+            "response curve",
+            f"{value} that a channel brings over no spend of its own, its spend scaled with the recommended pattern over geos "
+            "and periods, other channels as recommended; beyond the largest observed spend it follows from its assumed form.",
+        ),
         ("allowed", "least and largest spend by the channel's own bounds."),
         ("best plan per draw", "spend of the plan that would be best if one posterior draw were the truth."),
         ("intervals", "equal-tailed 90 % posterior intervals; the number before the bracket is the posterior mean."),
