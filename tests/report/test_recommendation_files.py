@@ -368,3 +368,29 @@ def test_a_test_that_may_be_worth_nothing_says_so() -> None:
     (test,) = rec.tests
     assert "cannot be told apart from 0" not in words.worth_sentence(test, rec)
     assert "cannot be told apart from 0" in words.worth_sentence(replace(test, information_error=test.information), rec)
+
+
+def test_a_test_that_costs_more_than_it_is_worth_says_so() -> None:
+    rec = make_recommendation(SIX, tests=1)
+    (test,) = rec.tests
+    said = "costs more than it is worth"
+    assert said not in words.worth_sentence(replace(test, cost=0.9 * test.information), rec)
+    assert said in words.worth_sentence(replace(test, cost=1.1 * test.information), rec)
+
+
+def test_the_most_profit_is_told_and_a_bound_that_steps_miss() -> None:
+    rec = three().rec
+    assert rec.goal.startswith("total with the most profit")
+    assert f"it earns {fmt.full(rec.certificate.value, 'EUR')} after its spend" in words.total_sentence(rec)
+    assert "it earns" not in words.total_sentence(replace(rec, goal="fixed total"))
+    (low,) = [p for p in rec.channels.values() if p.binding == "lower bound"]
+    assert words.held_by(low, "EUR") == f"its lower bound, {fmt.full(low.low, 'EUR')}"
+    stepped = replace(low, recommended_spend=1.1 * low.low)
+    assert words.held_by(stepped, "EUR") == f"its lower bound, {fmt.full(low.low, 'EUR')} (to the next step)"
+
+
+def test_a_probability_that_is_asked_for_is_told() -> None:
+    rec = replace(make_recommendation(SIX), objective="probability of a gain above 300,000")
+    told = words.total_sentence(replace(rec, certificate=replace(rec.certificate, value=0.71)))
+    assert told.endswith("The probability of a gain above 300,000 is 71 %.")
+    assert "probability" not in words.total_sentence(make_recommendation(SIX))
