@@ -95,8 +95,8 @@ def _chart(book: Any, rec: Recommendation, curve: Curve, rows: list[int]) -> Any
     axis = {"num_font": {"size": 9}, "major_gridlines": lines, "label_position": "low", "name_font": {"size": 9, "bold": False}}
     most = (spends[-1], max(abs(point.value.q95) for point in curve.points))
     across, up = ({**axis, "num_format": SHORT if size >= 10 else "General"} for size in most)
-    chart.set_x_axis({**across, "name": f"spend, {units.spend}".removesuffix(", "), "min": 0, "max": spends[-1]})
-    chart.set_y_axis({**up, "name": units.value or units.value_name})
+    chart.set_x_axis({**across, "name": fmt.header("spend", units.spend), "min": 0, "max": spends[-1]})
+    chart.set_y_axis({**up, "name": fmt.header(units.value_name, units.value)})
     chart.set_legend({"position": "bottom", "delete_series": [1], "font": {"size": 9}})
     chart.set_size({"width": SIZE[0], "height": SIZE[1]})
     return chart

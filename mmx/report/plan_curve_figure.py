@@ -40,7 +40,7 @@ def plan_curves_figure(rec: Recommendation, path: Path) -> None:
     units = words.plan_units(rec)
     columns = min(3 if len(shown) <= 9 else 5, max(len(shown), 2))
     rows = math.ceil(len(shown) / columns)
-    title = "Response curves: what each channel brings over no spend of its own"
+    title = "Response curves: what each channel brings"
     if len(shown) < len(rec.curves):
         title += f" (the {len(shown)} largest of {len(rec.curves)}; all are in recommendation_curves.csv)"
     with canvas.style():
