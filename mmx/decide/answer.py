@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -177,15 +177,19 @@ def answer(asked: Asked, *, seed: int, say: Say | None = None) -> Answer:
 def _by_goal(asked: Asked, objective: Objective, seed: int, say: Say | None) -> tuple[str, Solution]:
     goal = asked.question.goal
     assert goal is not None
-    names = {"roas": totals.roas_at_least, "mroas": totals.marginal_roas_at_least}
+    names = {"roas": totals.roas_at_least, "mroas": totals.marginal_roas_at_least, "cpa": totals.roas_at_least}
     words = {"roas": "ROAS of at least", "mroas": "marginal ROAS of at least", "cpa": "cost per unit of at most"}
     name = next(name for name in words if getattr(goal, name) is not None)
     target = float(getattr(goal, name))
-    if name == "cpa":
-        unit = replace(asked.problem, margin=1.0 / asked.worth)
-        found = totals.cpa_at_most(unit, asked.response, objective, target=target, seed=seed, say=say)
-    else:
-        found = names[name](asked.problem, asked.response, objective, target=target, seed=seed, say=say)
+    least = asked.worth / target if name == "cpa" else target  # a cost per unit is a ROAS, as a unit is worth
+    try:
+        found = names[name](asked.problem, asked.response, objective, target=least, seed=seed, say=say)
+    except DecisionError as error:
+        if name != "cpa":
+            raise
+        raise DecisionError(
+            f"a cost of {target:,.4g} per unit of the KPI, worth {asked.worth:,.4g}, is a ROAS of {least:,.4g}: {error}"
+        ) from error
     return f"largest total with a {words[name]} {target:.6g}", found.solution
 
 

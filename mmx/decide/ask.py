@@ -166,7 +166,7 @@ def _reachable(total: float, least: float, most: float, currency: str) -> None:
         unit = f" {currency}" if currency else ""
         raise DecisionError(
             f"a total of {total:,.2f}{unit} cannot be reached: the bounds allow {least:,.2f} to {most:,.2f}{unit} "
-            f"over the horizon. Change the total (--budget) or the bounds (--bounds)"
+            f"over the horizon. Change the total (--budget), the bounds (--bounds) or budget.channels"
         )
 
 

@@ -21,6 +21,8 @@ STEP = 0.01  # Of every cell of a channel, for its marginal return.
 TOUCHED = 0.005  # Share of a channel's range within which a draw's best plan stands at an end of it.
 # What ``held`` says of a cell, after its name.
 PLACES = ("at its lower bound", "at its upper bound", "at its minimum commitment", "not used: ")
+CENTRE = 0.1  # Share of draws from which on a pattern of dropped channels is a centre of its own.
+DROPPED = 0.02  # Of a channel's range: what is no more than this above its least counts as its least.
 WIDE = 5.0  # A marginal return whose interval spans more than this factor is hardly known.
 
 
@@ -76,14 +78,13 @@ def _marginal(made: Answer, money: Floats) -> list[Interval]:
 def _outside(plan: Floats, observed: Floats) -> tuple[float, bool]:
     """Largest planned cell over the largest observed one of its geo, and whether the plan (horizon, geo) leaves the range.
 
-    That is above the largest, or below every active cell.
+    That is above the largest, or below every active cell; any money is where none was spent.
     """
     planned, most = plan.max(axis=0), observed.max(axis=1)
-    ratio = np.divide(planned, most, out=np.where(planned > 0, np.inf, 0.0), where=most > 0)
+    ratio = np.divide(planned, most, out=np.zeros_like(planned), where=most > 0)
     least = np.where(observed > 0, observed, np.inf).min(axis=1)
     low = (planned > 0) & (planned < least * (1 - 1e-9))
-    largest = float(np.where(np.isfinite(ratio), ratio, 0.0).max())
-    return largest, bool(((ratio > 1 + 1e-9) | low).any())
+    return float(ratio.max()), bool(((ratio > 1 + 1e-9) | low).any())
 
 
 def _binding(made: Answer, c: int, name: str) -> str:
@@ -109,6 +110,23 @@ def _binding(made: Answer, c: int, name: str) -> str:
     if len(own) > 1 and len(held) > 2:
         return f"{held[0]} and {len(held) - 1} more"
     return "; ".join(held)
+
+
+def modes(made: Answer, best: Optima) -> str:
+    """Whether the best plans of draws gather around several centres: by which channels they leave at their least."""
+    names, (low, high) = made.asked.window.channels, made.asked.reach
+    sums = best.by_channel()
+    least = (sums <= low + DROPPED * (high - low)) & (high > low)
+    patterns, counts = np.unique(least, axis=0, return_counts=True)
+    shares = counts / len(sums)
+    centres = sorted(((float(s), p) for s, p in zip(shares, patterns, strict=True) if s >= CENTRE), key=lambda c: -c[0])
+    if len(centres) < 2:
+        return ""
+    said = []
+    for share, pattern in centres:
+        dropped = [name for name, at in zip(names, pattern, strict=True) if at]
+        said.append(f"{' and '.join(dropped) or 'no channel'} in {100 * share:.0f} %")
+    return f"of the draws it leaves at their least {', '.join(said)}"
 
 
 def unknowns(channels: dict[str, ChannelPlan], posterior: Posterior, question: Question) -> tuple[str, ...]:

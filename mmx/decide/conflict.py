@@ -63,7 +63,8 @@ def _listed(problem: Problem) -> Iterator[Constraint]:
 
 
 def _row_words(row: Row) -> str:
-    if not np.all(row.weights == row.weights[0]):
+    """A row's name, with its limits where it is a plain sum whose name does not say them."""
+    if not np.all(row.weights == row.weights[0]) or any(letter.isdigit() for letter in row.name):
         return row.name
     limits = [f"{w} {v:,.2f}" for w, v in (("at least", row.low), ("at most", row.high)) if np.isfinite(v)]
     return f"{row.name} of {row.low:,.2f}" if row.low == row.high else f"{row.name} {' and '.join(limits)}"

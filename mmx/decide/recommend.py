@@ -17,13 +17,14 @@ from mmx.budget_settings import BudgetSettings, Question
 from mmx.config import read_budget
 from mmx.data.panel import Floats
 from mmx.decide.answer import Answer, Asked, Say, answer, ask
-from mmx.decide.channels import channel_plans, unknowns
+from mmx.decide.channels import channel_plans, modes, unknowns
 from mmx.decide.intervals import interval
 from mmx.decide.kept import Kept
 from mmx.decide.menu import menu_of
 from mmx.decide.next_test import tests_worth
 from mmx.decide.objective import CVaR, Mean
 from mmx.decide.optima import MeanCurves, Optima, optima
+from mmx.decide.plan_curves import plan_curves
 from mmx.decide.problem import Problem, total_row
 from mmx.decide.reasons import flips
 from mmx.decide.recommendation import Cell, Flip, Frontier, Recommendation, Scenario, TestValue
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from mmx.mmm.fit import Fit
 
 WORST = 0.1  # Share of draws whose mean gain stands beside every plan of the frontier.
-CENTRE = 0.1  # Share of draws from which on a pattern of dropped channels is a centre of its own.
-DROPPED = 0.02  # Of a channel's range: what is no more than this above its least counts as its least.
 FRONTIER_STARTS = 4  # Random starts of a plan of the frontier that is searched: it begins at the recommended one.
 SAME = 1e-9  # Relative difference below which two plans are one.
 SOME = 1000  # Draws at most whose own best plans are shown, and on which plans of the frontier are looked for.
@@ -245,13 +244,14 @@ def _told(
         cells=_cells(made, posterior.panel.frequency),
         constraints=tuple(f"binds: {row.name}" if row.name in binds else row.name for row in asked.problem.rows),
         flips=turned,
-        modes=_modes(made, best),
+        modes=modes(made, best),
         frontier=frontier,
         scenarios=scenarios,
         tests=tests,
         unknowns=unknowns(channels, posterior, asked.question),
         notes=(*posterior.panel.notes, *fit.decisions, *_notes(made, best)),
         fit_name=fit.spec.name,
+        curves=plan_curves(asked, _some(asked.response), solution.money, posterior),
     )
 
 
@@ -260,7 +260,7 @@ def _notes(made: Answer, best: Optima) -> list[str]:
     if np.allclose(made.solution.money, made.asked.plain(made.total), rtol=SAME, atol=0.0):
         notes.append("No plan within the constraints is better than the current one by this objective: it is kept.")
     if len(best.money) < made.asked.response.samples:
-        notes.append(f"Best plans per draw, and the frontier's, are those of at most {SOME:,} evenly spaced draws.")
+        notes.append(f"Best plans per draw, the frontier's and response curves are of at most {SOME:,} evenly spaced draws.")
     return notes
 
 
@@ -276,20 +276,3 @@ def _cells(made: Answer, frequency: str) -> tuple[Cell, ...]:
         for g, geo in enumerate(window.geos)
         for t, (start, end) in enumerate(zip(window.starts, ends, strict=True))
     )
-
-
-def _modes(made: Answer, best: Optima) -> str:
-    """Whether the best plans of draws gather around several centres: by which channels they leave at their least."""
-    names, (low, high) = made.asked.window.channels, made.asked.reach
-    sums = best.by_channel()
-    least = (sums <= low + DROPPED * (high - low)) & (high > low)
-    patterns, counts = np.unique(least, axis=0, return_counts=True)
-    shares = counts / len(sums)
-    centres = sorted(((float(s), p) for s, p in zip(shares, patterns, strict=True) if s >= CENTRE), key=lambda c: -c[0])
-    if len(centres) < 2:
-        return ""
-    said = []
-    for share, pattern in centres:
-        dropped = [name for name, at in zip(names, pattern, strict=True) if at]
-        said.append(f"{' and '.join(dropped) or 'no channel'} in {100 * share:.0f} %")
-    return f"of the draws it leaves at their least {', '.join(said)}"

@@ -159,6 +159,48 @@ class Scenario:
 
 
 @dataclass(frozen=True)
+class CurvePoint:
+    """What a channel brings at one spend.
+
+    Attributes
+    ----------
+    spend : float
+        Money over the horizon.
+    value : Interval
+        KPI money over no spend of the channel, tail included.
+    mroas : float
+        Slope of the mean; at no spend, up to the next point, as a curve may start infinitely steep.
+    """
+
+    spend: float
+    value: Interval
+    mroas: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Response of one channel to its money over the horizon: its cells scaled together, all other channels as recommended.
+
+    Attributes
+    ----------
+    channel : str
+    current, recommended : float
+        Money over the horizon of the two plans; the curve has a point at each.
+    observed : float
+        Money at which a geo would first spend its largest observed amount in a period; beyond it the curve follows from its
+        assumed form. 0 where the channel never spent in some geo.
+    points : tuple of CurvePoint
+        By spend, from 0 to the most that the bounds allow and to ``observed``, or to twice the former where that is less.
+    """
+
+    channel: str
+    current: float
+    recommended: float
+    observed: float
+    points: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True)
 class TestValue:
     """What an experiment would be worth to this decision.
 
@@ -264,6 +306,8 @@ class Recommendation:
         Data notes and decisions that a reader should know.
     fit_name : str
         ``name`` of the configuration that was fitted.
+    curves : tuple of Curve
+        Of every channel that has money, may get some or had some.
     """
 
     objective: str
@@ -295,6 +339,7 @@ class Recommendation:
     unknowns: tuple[str, ...]
     notes: tuple[str, ...]
     fit_name: str
+    curves: tuple[Curve, ...] = ()
     format: int = field(default=FORMAT)
 
     def as_mapping(self) -> dict[str, Any]:

@@ -70,13 +70,6 @@ def marginal_roas_at_least(
     return TotalAnswer(total, _recounted(found, target * total, target))
 
 
-def cpa_at_most(
-    problem: Problem, response: Response, objective: Objective, *, target: float, seed: int, say: Say | None = None
-) -> TotalAnswer:
-    """The largest total that pays at most ``target`` per unit of the response, which must count conversions."""
-    return roas_at_least(problem, response, objective, target=1.0 / _positive(target, "CPA"), seed=seed, say=say)
-
-
 def roas_at_least(
     problem: Problem, response: Response, objective: Objective, *, target: float, seed: int, say: Say | None = None
 ) -> TotalAnswer:

@@ -6,6 +6,7 @@ from mmx.report.choice_figures import flighting_figure, frontier_figure, scenari
 from mmx.report.curve_figure import response_curves_figure
 from mmx.report.fit_figures import contributions_figure, fit_figure
 from mmx.report.move_figures import moves_figure, optimum_figure
+from mmx.report.plan_curve_figure import plan_curves_figure
 from mmx.report.plan_figures import recommendation_figure, truth_figure
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "frontier_figure",
     "moves_figure",
     "optimum_figure",
+    "plan_curves_figure",
     "recommendation_figure",
     "response_curves_figure",
     "scenarios_figure",

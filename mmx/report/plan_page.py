@@ -11,6 +11,7 @@ from mmx.report.words import INTERVAL, Units, not_converged
 PLAN = "recommendation.png"
 MOVES = "recommendation_moves.png"
 OPTIMUM = "recommendation_optimum.png"
+CURVES = "recommendation_curves.png"
 FLIGHTING = "recommendation_flighting.png"
 FRONTIER = "recommendation_frontier.png"
 SCENARIOS = "recommendation_scenarios.png"
@@ -34,6 +35,7 @@ def plan_page(rec: Recommendation) -> list[Block]:
         _facts(rec, units),
         *_channels(rec, units),
         *_reasons(rec, units),
+        *_curves(rec),
         *_constraints(rec),
     ]
     if rec.frontier:
@@ -108,6 +110,19 @@ def _reasons(rec: Recommendation, units: Units) -> list[Block]:
         Table(header, rows, left=(1,)),
         sentences(words.held_sentences(rec)),
         Picture(OPTIMUM, "Spend of the best plan of each posterior draw, by channel"),
+    ]
+
+
+def _curves(rec: Recommendation) -> list[Block]:
+    if not rec.curves:
+        return []
+    return [
+        Heading("Response curves"),
+        Sentence(
+            "Where a curve is steep the next money still brings much; where it is flat, little. Beyond the observed spend, "
+            "dashed on grey, a curve follows from its assumed form and not from data."
+        ),
+        Picture(CURVES, "Response of each channel to its spend, with the current and the recommended plan"),
     ]
 
 

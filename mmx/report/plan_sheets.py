@@ -1,4 +1,4 @@
-"""Sheets of the plan itself: Summary with its charts, and Channels."""
+"""Sheets of the plan itself: Summary with its charts, and Plan."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mmx.report.sheet import (
 from mmx.report.words import Units
 
 Entry = tuple[str, ChannelPlan]
-CHANNELS = "Channels"
+PLAN = "Plan"
 LABEL, VALUE = 38, 42  # Widths of the two columns of the summary, in characters.
 
 
@@ -85,7 +85,7 @@ def _facts(rec: Recommendation, units: Units, looks: Looks) -> list[tuple[str, f
         ("Periods", rec.horizon, looks(num_format="0")),
         ("Current plan, total", rec.current_total, money),
         ("Recommended plan, total", rec.total, money),
-        ("Left by steps", rec.remainder, looks.money(rec.remainder, units.spend)),
+        ("Left by steps", rec.remainder or None, looks.money(rec.remainder, units.spend)),
         ("One more unit of money brings", rec.shadow_price, looks(num_format=RATIO)),
         (f"{words.extra_name(units)} (gain)", rec.gain.mean, strong),
         ("  5 % quantile", rec.gain.q05, value),
@@ -108,7 +108,7 @@ def _merged(sheet: Any, row: int, sentence: str, look: Any) -> None:
     sheet.merge_range(row, 0, row, 1, "", look)
     put(sheet, row, 0, sentence, look)
     large = look.font_size > 11
-    sheet.set_row(row, (19 if large else 15) * -(-len(sentence) // (62 if large else 78)))
+    sheet.set_row(row, (19 if large else 15) * -(-len(sentence) // (62 if large else 86)))
 
 
 def channels_sheet(sheet: Any, rec: Recommendation, looks: Looks) -> Place:
@@ -205,8 +205,8 @@ def summary_charts(book: Any, rec: Recommendation, place: Place) -> list[Any]:
 
 def _series(place: Place, column: int) -> dict[str, Any]:
     return {
-        "categories": [CHANNELS, place.first, 0, place.last, 0],
-        "values": [CHANNELS, place.first, column, place.last, column],
+        "categories": [PLAN, place.first, 0, place.last, 0],
+        "values": [PLAN, place.first, column, place.last, column],
     }
 
 

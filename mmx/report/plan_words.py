@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 
-from mmx.decide.recommendation import ChannelPlan, Flip, Frontier, Recommendation, Scenario, TestValue
+from mmx.decide.recommendation import ChannelPlan, Curve, CurvePoint, Flip, Frontier, Recommendation, Scenario, TestValue
 from mmx.report import format as fmt
 from mmx.report.words import INTERVAL, KPI_UNITS, NO_CURRENCY, Units, fit_units
 
 BINDS = "binds: "
 BOUNDS = {"lower bound": "its lower bound", "upper bound": "its upper bound"}
 FREE = "no limit"
+PROFIT = "total with the most profit"  # How a goal begins whose objective counts the spend.
 NOTHING_RECORDED = "Nothing was recorded."
 REFERENCES = {
     "last": "the last {horizon} periods of spend, with their pattern over time",
@@ -19,6 +20,7 @@ REFERENCES = {
     "planned": "the spend that is planned for the {horizon} periods",
 }
 OBJECTIVES = {"mean": "the posterior mean of {value}, carryover after the horizon included"}
+NEAR = 1e-3  # Relative distance from a bound at which a plan stands that is called there; a step is farther off.
 ROUNDING = 1e-9  # Relative difference of totals that sums over cells may leave.
 APART = 1.645  # Standard errors, 95 % one-sided, by which an expected value must lie above 0 to be called told apart from it.
 
@@ -96,6 +98,10 @@ def total_sentence(rec: Recommendation) -> str:
     if not same_total(rec):
         text += f"; the current plan's is {fmt.full(rec.current_total, units.spend)}"
     text += "."
+    if rec.goal.startswith(PROFIT):
+        text += f" By the objective it earns {fmt.full(rec.certificate.value, units.spend)} after its spend."
+    if rec.objective.startswith("probability"):
+        text += f" The {rec.objective} is {fmt.probability(rec.certificate.value)}."
     if rec.remainder:
         text += f" Steps leave {fmt.full(rec.remainder, units.spend)} of the total unspent."
     return text
@@ -169,7 +175,9 @@ def marks(plan: ChannelPlan) -> str:
 def held_by(plan: ChannelPlan, unit: str) -> str:
     """Say why a channel stops where it stops."""
     if plan.binding in BOUNDS:
-        return f"{BOUNDS[plan.binding]}, {fmt.full(plan.low if plan.binding == 'lower bound' else plan.high, unit)}"
+        bound = plan.low if plan.binding == "lower bound" else plan.high
+        steps = "" if math.isclose(bound, plan.recommended_spend, rel_tol=NEAR) else " (to the next step)"
+        return f"{BOUNDS[plan.binding]}, {fmt.full(bound, unit)}{steps}"
     return plan.binding or FREE
 
 
@@ -235,6 +243,18 @@ def flip_lines(rec: Recommendation) -> list[str]:
     return [*([largest] if largest else []), *(flip_sentence(f, rec) for f in rec.flips)]
 
 
+def largest_curves(rec: Recommendation, count: int) -> list[Curve]:
+    """Return the response curves of the channels with the most recommended spend, in the order of the recommendation."""
+    kept = {c.channel for c in sorted(rec.curves, key=lambda c: -c.recommended)[:count]}
+    return [c for c in rec.curves if c.channel in kept]
+
+
+def curve_plan(curve: Curve, point: CurvePoint) -> str:
+    """Name the plans that spend what a point of a curve does; empty for none."""
+    plans = (("current", curve.current), ("recommended", curve.recommended))
+    return " and ".join(name for name, spend in plans if point.spend == spend)
+
+
 def level_name(point: Frontier) -> str:
     """Name what a plan of the frontier maximises."""
     return "mean" if point.level >= 1 else f"mean of the worst {100 * point.level:.3g} %"
@@ -256,6 +276,8 @@ def worth_sentence(test: TestValue, rec: Recommendation) -> str:
         f"; the test costs {fmt.short(test.cost, unit)}" if test.cost > 0 else f"; the test earns {fmt.short(-test.cost, unit)}"
     )
     text += f" and changes the largest move in {fmt.percent(test.changes_largest_move)} of results."
+    if test.cost > test.information:
+        text += " It costs more than it is worth to this plan."
     if test.information < APART * test.information_error:
         text += " That worth cannot be told apart from 0."
     return text
@@ -301,6 +323,11 @@ def plan_definitions(rec: Recommendation) -> list[tuple[str, str]]:
             "brings, after paying for it.",
         ),
         (units.mroas, f"{value} per unit of money for the next 1 % of spend, carryover included."),
+        (
+            "response curve",
+            f"{value} that a channel brings over no spend of its own, its spend scaled with the recommended pattern over geos "
+            "and periods, other channels as recommended; beyond the largest observed spend it follows from its assumed form.",
+        ),
         ("allowed", "least and largest spend by the channel's own bounds."),
         ("best plan per draw", "spend of the plan that would be best if one posterior draw were the truth."),
         ("intervals", "equal-tailed 90 % posterior intervals; the number before the bracket is the posterior mean."),

@@ -12,11 +12,15 @@ from typing import Any
 from mmx.decide.recommendation import Recommendation
 from mmx.errors import OutputError
 
+CURVES = "recommendation_curves.csv"
+
 
 def write_recommendation_files(
     folder: Path, rec: Recommendation, *, progress: Callable[[str], None] | None = None
 ) -> list[str]:
     """Write ``recommendation.json`` with its schema, ``.csv``, ``.xlsx``, ``.md``, ``.html`` and the figures of the page.
+
+    Response curves have a CSV file of their own, ``recommendation_curves.csv``.
 
     Parameters
     ----------
@@ -61,6 +65,7 @@ def write_recommendation_files(
         ),
         FILE.name: lambda p: _write_text(p, FILE.read_text(encoding="utf-8")),
         "recommendation.csv": lambda p: _write_cells(rec, p),
+        **({CURVES: lambda p: _write_curves(rec, p)} if rec.curves else {}),
         "recommendation.xlsx": lambda p: write_workbook(rec, p),
         "recommendation.md": lambda p: _write_text(p, markdown(title, page)),
         **{name: partial(draw, rec) for name, draw in figures.items()},
@@ -82,6 +87,8 @@ def _figures(rec: Recommendation) -> dict[str, Callable[[Recommendation, Path], 
         plan_page.MOVES: figures.moves_figure,
         plan_page.OPTIMUM: figures.optimum_figure,
     }
+    if rec.curves:
+        drawn[plan_page.CURVES] = figures.plan_curves_figure
     if rec.horizon > 1:
         drawn[plan_page.FLIGHTING] = figures.flighting_figure
     if rec.frontier:
@@ -113,6 +120,30 @@ def _write_cells(rec: Recommendation, path: Path) -> None:
         }
     )
     write_csv(frame.assign(converged=rec.converged), path)
+
+
+def _write_curves(rec: Recommendation, path: Path) -> None:
+    """One row per channel and spend; ``plan`` names the plans that spend it."""
+    import pandas as pd
+
+    from mmx.report import plan_words as words
+    from mmx.report.csv_files import write_csv
+
+    rows = [
+        {
+            "channel": curve.channel,
+            "spend": point.spend,
+            "mean": point.value.mean,
+            "q05": point.value.q05,
+            "q95": point.value.q95,
+            "mroas": point.mroas,
+            "plan": words.curve_plan(curve, point),
+            "observed": point.spend <= curve.observed,
+        }
+        for curve in rec.curves
+        for point in curve.points
+    ]
+    write_csv(pd.DataFrame(rows).assign(converged=rec.converged), path)
 
 
 def _not_finite(value: Any, where: str = "") -> Iterator[str]:

@@ -116,6 +116,28 @@ FIELDS: dict[str, tuple[str, dict[str, Told]]] = {
             "spend": ("Spend by channel.", "money"),
         },
     ),
+    "CurvePoint": (
+        "What a channel brings at one spend.",
+        {
+            "spend": ("Spend over the horizon.", "money"),
+            "value": ("What it brings over no spend of the channel, carryover included.", "KPI money"),
+            "mroas": ("Slope of the mean, all cells scaled together; at no spend, up to the next point.", "ROAS"),
+        },
+    ),
+    "Curve": (
+        "Response of one channel to its spend: its cells scaled together, all other channels as recommended.",
+        {
+            "channel": ("Name of the channel.", ""),
+            "current": ("Spend of the current plan, one of the points.", "money"),
+            "recommended": ("Spend of the recommended plan, one of the points.", "money"),
+            "observed": (
+                "Spend at which a geo first reaches its largest observed spend of a period; 0 where some geo never spent. "
+                "Beyond it the curve is extrapolated.",
+                "money",
+            ),
+            "points": ("The curve by rising spend, from none.", ""),
+        },
+    ),
     "TestValue": (
         "What an experiment would be worth to this decision.",
         {
@@ -166,6 +188,7 @@ FIELDS: dict[str, tuple[str, dict[str, Told]]] = {
             "unknowns": ("What the model does not know about the plan.", ""),
             "notes": ("Data notes and decisions that a reader should know.", ""),
             "fit_name": ("Name of the configuration that was fitted.", ""),
+            "curves": ("Response curves of the channels that have spend, may get some or had some.", ""),
             "format": ("Version of this format.", "", {"const": FORMAT}),
         },
     ),

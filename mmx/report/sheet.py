@@ -30,7 +30,7 @@ class Looks:
 
     def money(self, magnitude: float, unit: str, *, sign: bool = False, **properties: Any) -> Any:
         """Return a format with thousands separators, cents only for small amounts, and the unit."""
-        digits = "#,##0" if magnitude >= 1000 else "#,##0.00" if magnitude >= 1 else "0.0000"
+        digits = "#,##0" if magnitude >= 1000 or magnitude == 0 else "#,##0.00" if magnitude >= 1 else "0.0000"
         suffix = f' "{unit.replace(chr(34), "")}"' if unit else ""
         code = f"+{digits}{suffix};-{digits}{suffix};0{suffix}" if sign else f"{digits}{suffix}"
         return self(num_format=code, **properties)

@@ -1,7 +1,8 @@
-"""Sheets over time: Weekly, a pivot of channel and period with stacked charts, and Cells, every number of the plan."""
+"""Sheets over time: the flighting, a pivot of channel and period with stacked charts, and Cells, every number of the plan."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,16 +11,23 @@ from mmx.report import canvas
 from mmx.report import plan_words as words
 from mmx.report.sheet import Column, Looks, alarm, mark_changes, money_axis, name_width, put, write_table
 
-WEEKLY = "Weekly"
+LENGTHS = {1: "Daily", 7: "Weekly"}  # Days of a period; longer ones are months.
 MAX_ROWS = 1_048_575
 CHARTED = 6  # Channels with a series of their own; the palette has one more for the rest.
 PLANS = ("recommended", "current")
 TOTAL = {"bold": True, "top": 1, "bottom": 1, "bg_color": "#F3F3F3"}
 
 
-def weekly_sheet(sheet: Any, book: Any, rec: Recommendation, looks: Looks) -> None:
+def flighting_name(rec: Recommendation) -> str:
+    """Name the sheet of the flighting by how long a period is."""
+    cell = rec.cells[0]
+    days = (dt.date.fromisoformat(cell.end) - dt.date.fromisoformat(cell.start)).days + 1
+    return f"{LENGTHS.get(days, 'Monthly')} flighting"
+
+
+def flighting_sheet(sheet: Any, book: Any, rec: Recommendation, looks: Looks) -> None:
     """Write money by channel and period over all geos, the recommended plan first, and a stacked chart of each plan."""
-    units = words.plan_units(rec)
+    units, here = words.plan_units(rec), flighting_name(rec)
     starts = sorted({c.start for c in rec.cells})
     rows = {(which, name): values for which in PLANS for name, values in _sums(rec, starts, which).items()}
     named = sorted(rec.channels, key=lambda n: -rec.channels[n].recommended_spend)[:CHARTED]
@@ -53,8 +61,8 @@ def weekly_sheet(sheet: Any, book: Any, rec: Recommendation, looks: Looks) -> No
         shown = [*named, *([label] if others else [])]
         for j, name in enumerate(shown):
             at = lines[which, name]
-            series = {"name": [WEEKLY, at, 0], "categories": [WEEKLY, row, 2, row, 1 + len(starts)]}
-            series["values"] = [WEEKLY, at, 2, at, 1 + len(starts)]
+            series = {"name": [here, at, 0], "categories": [here, row, 2, row, 1 + len(starts)]}
+            series["values"] = [here, at, 2, at, 1 + len(starts)]
             chart.add_series({**series, "fill": {"color": canvas.PALETTE[j] if name in named else canvas.PALE}, "gap": 30})
         chart.set_title({"name": f"Spend over time, {which} plan", "name_font": {"size": 12}})
         chart.set_y_axis(money_axis(units.spend, rec.total / max(rec.horizon, 1)))

@@ -1,4 +1,4 @@
-"""``recommendation.xlsx`` for people who live in spreadsheets: plan, reasons, weeks, choices and assumptions, one sheet each.
+"""``recommendation.xlsx`` for people who live in spreadsheets: plan, weeks, curves, choices and assumptions, one sheet each.
 
 A sheet that would be empty is left out. The creation date is the plan's first day, which makes the bytes depend on the
 recommendation alone.
@@ -12,6 +12,7 @@ from typing import Any
 
 from mmx.decide.recommendation import Recommendation
 from mmx.report import choice_sheets as choices
+from mmx.report import curve_sheet as curve
 from mmx.report import plan_sheets as plan
 from mmx.report import time_sheets as time
 from mmx.report.sheet import Looks
@@ -35,15 +36,17 @@ def write_workbook(rec: Recommendation, path: Path) -> None:
         looks = Looks(book)
         summary = _sheet(book, "Summary")
         plan.summary_sheet(summary, rec, looks)
-        place = plan.channels_sheet(_sheet(book, plan.CHANNELS), rec, looks)
-        time.weekly_sheet(_sheet(book, time.WEEKLY), book, rec, looks)
-        time.cells_sheet(_sheet(book, "Cells"), rec, looks)
+        place = plan.channels_sheet(_sheet(book, plan.PLAN), rec, looks)
+        time.flighting_sheet(_sheet(book, time.flighting_name(rec)), book, rec, looks)
+        if rec.curves:
+            curve.curves_sheet(_sheet(book, curve.CURVES), book, rec, looks)
         if rec.frontier:
             choices.frontier_sheet(_sheet(book, choices.FRONTIER), book, rec, looks)
         if rec.scenarios:
             choices.scenarios_sheet(_sheet(book, choices.SCENARIOS), book, rec, looks)
         if rec.tests:
             choices.tests_sheet(_sheet(book, "Tests"), rec, looks)
+        time.cells_sheet(_sheet(book, "Cells"), rec, looks)
         choices.assumptions_sheet(_sheet(book, "Assumptions"), rec, looks)
         row = 2
         for chart in plan.summary_charts(book, rec, place):

@@ -65,7 +65,7 @@ def test_in_a_flighting_multiples_are_of_a_channels_money_over_the_horizon() -> 
     assert rows[0].name == "tv: 0.5 to 2 times its current money over the horizon"
     close = asked(made, by=["channel", "period"], bounds=[0.5, 2.0], max_change=0.1)
     assert close.high[:3].tolist() == pytest.approx([0.0, 66.0, 44.0])
-    with pytest.raises(DecisionError, match="the bounds allow 740.00 to 1,460.00 EUR"):
+    with pytest.raises(DecisionError, match=r"the bounds allow 740\.00 to 1,460\.00 EUR"):
         asked(made, by=["channel", "period"], bounds=[0.5, 2.0], channels=limits, total=1500)
 
 
@@ -241,6 +241,15 @@ def test_a_conflict_names_the_smallest_set(national_fit: Fit) -> None:
     assert "few at most 30 % of the plan" in str(refused.value) and "many at least 50 % of the plan" in str(refused.value)
 
 
+def test_a_conflict_says_the_total_once(national_fit: Fit) -> None:
+    groups = [
+        {"name": name, "channels": channels, "share": [0.6, None]} for name, channels in (("a", ["tv"]), ("b", ["search"]))
+    ]
+    with pytest.raises(DecisionError, match=r"total budget = [\d,]+ EUR[;.]") as refused:
+        recommend(national_fit, total=500, horizon=8, bounds=(0.0, 10.0), groups=groups, **QUICK)
+    assert "EUR of" not in str(refused.value)
+
+
 def test_channels_that_multiply_have_a_certified_plan_whose_parts_add_up() -> None:
     config = shop_config({"model": {"likelihood": "lognormal"}, "gate": OPEN_GATE})
     plan = recommend(fit(shop_panel(1), config.spec, seed=1), horizon=8, **QUICK)
@@ -252,3 +261,29 @@ def test_channels_that_multiply_have_a_certified_plan_whose_parts_add_up() -> No
 def test_a_money_kpi_has_no_cost_per_unit(geo_fit: Fit) -> None:
     with pytest.raises(DecisionError, match="target_kind: count"):
         recommend(geo_fit, horizon=8, goal={"cpa": 3.0}, **QUICK)
+
+
+def test_a_cost_per_unit_is_the_largest_total_that_keeps_it(national_fit: Fit) -> None:
+    """Counted in conversions, of a KPI whose unit is worth the mean of the window; every number of the answer is money."""
+    posterior, free = national_fit.posterior, {"bounds": (0.1, 6.0), "horizon": 8, **QUICK}
+    window = posterior.reference(8)
+    worth = float((window.money / posterior.size).mean())
+    now = recommend(national_fit, **free)
+    conversions = (now.nothing.mean + now.gain.mean) / worth
+    target = 1.1 * now.total / conversions
+    plan = recommend(national_fit, goal={"cpa": target}, **free)
+    brought = plan.nothing.mean + plan.gain.mean
+    assert plan.goal == f"largest total with a cost per unit of at most {target:.6g}"
+    assert plan.total * worth / brought == pytest.approx(target, rel=2e-4) and plan.total * worth / brought <= target
+    assert plan.certificate.value == pytest.approx(brought) and plan.shadow_price == pytest.approx(
+        max(c.mroas_recommended.mean for c in plan.channels.values() if not c.binding), rel=0.02
+    )
+    more = recommend(national_fit, total=1.01 * plan.total, **free)
+    assert more.total * worth / (more.nothing.mean + more.gain.mean) > target
+    same = recommend(national_fit, goal={"roas": worth / target}, **free)
+    assert same.total == pytest.approx(plan.total, rel=1e-9)
+
+
+def test_a_cost_per_unit_that_no_total_reaches_is_refused_in_its_own_words(national_fit: Fit) -> None:
+    with pytest.raises(DecisionError, match=r"a cost of 0\.001 per unit of the KPI, worth .*: no total reaches"):
+        recommend(national_fit, horizon=8, goal={"cpa": 0.001}, **QUICK)

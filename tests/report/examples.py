@@ -178,7 +178,7 @@ def three() -> Example:
     example = _example(
         "three", SIX[:3], Shape(share=0.83, goal=goal, shadow=None, certificate=certificate, horizon=4), weeks=30
     )
-    rec = replace(example.rec, constraints=(), flips=(), unknowns=(), notes=())
+    rec = replace(example.rec, constraints=(), flips=(), unknowns=(), notes=(), curves=())
     return replace(example, rec=rec)
 
 

@@ -39,8 +39,8 @@ def quoted(rec: Recommendation) -> list[str]:
 
 
 def told(rec: Recommendation) -> list[float]:
-    """Every number of the JSON but those of cells, and what is made of them, sorted."""
-    content = {key: value for key, value in rec.as_mapping().items() if key != "cells"}
+    """Every number of the JSON but those of cells and curves, and what is made of them, sorted."""
+    content = {key: value for key, value in rec.as_mapping().items() if key not in ("cells", "curves")}
     found = [float(leaf) for leaf in leaves(content) if isinstance(leaf, int | float)]
     for plan in rec.channels.values():
         found += [words.change(plan), words.change_share(plan) or 0.0, words.moved(rec, plan)]
@@ -64,6 +64,11 @@ def in_cells(rec: Recommendation) -> list[float]:
                 sums[key] = sums.get(key, 0.0) + money
         found += sums.values()
     return sorted(found)
+
+
+def in_curves(rec: Recommendation) -> list[float]:
+    """Numbers of response curves: what the sheet of curves shows."""
+    return sorted(float(leaf) for leaf in leaves(rec.as_mapping()["curves"]) if isinstance(leaf, float))
 
 
 def near(value: float, known: list[float], slack: float) -> bool:

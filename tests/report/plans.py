@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mmx.decide.certificate import Certificate
-from mmx.decide.recommendation import Cell, ChannelPlan, Flip, Frontier, Interval, Recommendation, Scenario
+from mmx.decide.recommendation import Cell, ChannelPlan, Curve, CurvePoint, Flip, Frontier, Interval, Recommendation, Scenario
 from mmx.decide.recommendation import TestValue as Worth
 
 REASONS = ("R-hat of roas[tv] is 1.043 (limit 1.01)", "3 divergences (limit 0)")
@@ -94,6 +94,7 @@ def make_recommendation(names: tuple[str, ...], shape: Shape | None = None, **ch
         unknowns=("Prices and competitors are taken to stay as they were in the reference window.",),
         notes=("missing_spend: zero set 3 missing values of column 'tv_S' to 0.",),
         fit_name="example",
+        curves=tuple(_curve(n, p) for n, p in channels.items() if p.current_spend > 0),
     )
 
 
@@ -164,6 +165,22 @@ def _channel(i: int, spend: tuple[float, float], binding: str, extra: float, net
         outside_observed=binding == "upper bound",
         outside=0.0 if fixed else 1.3127 if binding == "upper bound" else 0.8123,
     )
+
+
+def _curve(name: str, plan: ChannelPlan) -> Curve:
+    """Saturating, to its upper bound; observed as far as ``outside`` says, which may lie on either side of it."""
+    observed = plan.recommended_spend / plan.outside
+    most = max(plan.high, plan.recommended_spend, min(observed, 2 * plan.high))
+    marks = {plan.current_spend, plan.recommended_spend, min(observed, most)}
+    spends = sorted({float(s) for s in np.linspace(0.0, most, 25)} | marks)
+    roas, half = plan.mroas_current.mean, plan.current_spend
+
+    def point(spend: float) -> CurvePoint:
+        value = 4 * roas * half * spend / (half + spend)
+        wide = 0.4 * abs(value)
+        return CurvePoint(spend, Interval(value, value - wide, value + 1.3 * wide), 4 * roas * (half / (half + spend)) ** 2)
+
+    return Curve(name, plan.current_spend, plan.recommended_spend, observed, tuple(point(s) for s in spends))
 
 
 def _frontier(names: tuple[str, ...], after: Any, gain: float, shape: Shape) -> tuple[Frontier, ...]:

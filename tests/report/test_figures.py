@@ -10,14 +10,14 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 from mmx.report import canvas, figures
-from mmx.report.plan_page import FLIGHTING, FRONTIER, MOVES, OPTIMUM, PLAN, SCENARIOS
+from mmx.report.plan_page import CURVES, FLIGHTING, FRONTIER, MOVES, OPTIMUM, PLAN, SCENARIOS
 
 from .conftest import Drawn, Written, record_figures
 from .examples import six
 
 PARTS = ("fit", "plan")
 FIT = ("fit.png", "contributions.png", "response_curves.png", "truth.png")
-PNGS = (*FIT, PLAN, MOVES, OPTIMUM, FLIGHTING, FRONTIER, SCENARIOS)
+PNGS = (*FIT, PLAN, MOVES, OPTIMUM, CURVES, FLIGHTING, FRONTIER, SCENARIOS)
 LARGEST = 120_000
 SLACK = 3
 
@@ -25,7 +25,7 @@ SLACK = 3
 def drawn_names(written: Written) -> list[str]:
     """The figures of an example: those of choices only where there are any."""
     rec = written.example.rec
-    left_out = {FRONTIER: not rec.frontier, SCENARIOS: not rec.scenarios}
+    left_out = {CURVES: not rec.curves, FRONTIER: not rec.frontier, SCENARIOS: not rec.scenarios}
     return [name for name in PNGS if not left_out.get(name)]
 
 
@@ -89,6 +89,23 @@ def test_bars_over_time_add_up_to_the_cells(written: Written) -> None:
     for axes, which in zip(written.figures[FLIGHTING].figure.axes, ("current", "recommended"), strict=True):
         height = sum(bar.get_height() for bar in axes.patches)
         assert height == pytest.approx(sum(getattr(cell, which) for cell in rec.cells), rel=1e-9)
+
+
+def test_response_curves_are_those_of_the_recommendation(written: Written) -> None:
+    rec = written.example.rec
+    if not rec.curves:
+        return
+    panels = [axes for axes in written.figures[CURVES].figure.axes if axes.get_visible()]
+    shown = sorted(rec.curves, key=lambda c: -c.recommended)[:15]
+    shown = [curve for curve in rec.curves if curve in shown]
+    for axes, curve in zip(panels, shown, strict=True):
+        inside, beyond, current, recommended, *_ = axes.lines
+        drawn = [*inside.get_xydata(), *beyond.get_xydata()[bool(len(inside.get_xdata())) :]]
+        np.testing.assert_array_equal(drawn, [(p.spend, p.value.mean) for p in curve.points])
+        assert (inside.get_xdata() <= curve.observed).all() and (beyond.get_xdata()[1:] > curve.observed).all()
+        value = {p.spend: p.value.mean for p in curve.points}
+        for line, spend in ((current, curve.current), (recommended, curve.recommended)):
+            assert line.get_xydata().tolist() == [[spend, value[spend]]]
 
 
 @pytest.mark.parametrize("name", ["six", "forty"])

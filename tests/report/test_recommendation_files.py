@@ -30,11 +30,13 @@ FILES = [
     "recommendation.json",
     "recommendation.schema.json",
     "recommendation.csv",
+    "recommendation_curves.csv",
     "recommendation.xlsx",
     "recommendation.md",
     "recommendation.png",
     "recommendation_moves.png",
     "recommendation_optimum.png",
+    "recommendation_curves.png",
     "recommendation_flighting.png",
     "recommendation_frontier.png",
     "recommendation_scenarios.png",
@@ -42,7 +44,7 @@ FILES = [
 ]
 CONTRACT = {"format", "objective", "certificate", "total", "horizon", "gain", "probability_better", "cells", "channels"}
 STATS = (("mean", "mean"), ("q05", "5 %"), ("q95", "95 %"))
-SHEETS = ["Summary", "Channels", "Weekly", "Cells", "Frontier", "Scenarios", "Tests", "Assumptions"]
+SHEETS = ["Summary", "Plan", "Weekly flighting", "Curves", "Frontier", "Scenarios", "Tests", "Cells", "Assumptions"]
 
 
 def _sheet(folder: Path, name: str) -> list[list[Any]]:
@@ -52,7 +54,7 @@ def _sheet(folder: Path, name: str) -> list[list[Any]]:
 
 
 def _channel_rows(folder: Path) -> dict[str, dict[str, Any]]:
-    header, *rows = _sheet(folder, "Channels")
+    header, *rows = _sheet(folder, "Plan")
     return {str(r[0]): dict(zip(header, r, strict=True)) for r in rows}
 
 
@@ -121,7 +123,7 @@ def test_workbook_has_the_numbers_of_the_json(written: Written) -> None:
 
 def test_weekly_sheet_adds_up_to_the_channels(written: Written) -> None:
     rec = written.example.rec
-    header, *rows = _sheet(written.folder, "Weekly")
+    header, *rows = _sheet(written.folder, "Weekly flighting")
     starts = sorted({c.start for c in rec.cells})
     assert header == ["Channel", "Plan", *starts, "Total"]
     lines = {(row[0], row[1]): row[2:] for row in rows if row[0]}
@@ -152,11 +154,44 @@ def test_sheets_of_choices_hold_the_numbers_of_the_json(write_once: Callable[[st
             assert {column: found[column] for column in want} == {c: pytest.approx(v, rel=1e-14) for c, v in want.items()}
 
 
+def test_curves_are_the_same_in_every_file(written: Written) -> None:
+    rec, folder = written.example.rec, written.folder
+    assert (folder / "recommendation_curves.csv").exists() == bool(rec.curves)
+    if not rec.curves:
+        return
+    want = [
+        (fmt.cell_text(c.channel), p.spend, p.value.mean, p.value.q05, p.value.q95, p.mroas, p.spend <= c.observed)
+        for c in rec.curves
+        for p in c.points
+    ]
+    frame = pd.read_csv(folder / "recommendation_curves.csv", keep_default_na=False)
+    assert [(*row[:6], row.observed) for row in frame.itertuples(index=False)] == want
+    header, *rows = _sheet(folder, "Curves")
+    assert [(row[0], *row[1:6], row[7] != "yes") for row in rows[: len(want)]] == [
+        (name, *(pytest.approx(v, rel=1e-14) for v in numbers), inside) for name, *numbers, inside in want
+    ]
+    assert header[1:3] == ["Spend", f"{'KPI units' if rec.money == 'KPI units' else 'KPI money'}, mean"]
+    for curve in rec.curves:
+        for name, spend in (("current", curve.current), ("recommended", curve.recommended)):
+            mine = frame[(frame["channel"] == fmt.cell_text(curve.channel)) & frame["plan"].str.contains(name)]
+            assert mine["spend"].tolist() == [spend] == [getattr(rec.channels[curve.channel], f"{name}_spend")]
+            assert sum(name in str(row[6]) for row in rows if row[0] == fmt.cell_text(curve.channel)) == 1
+
+
+def test_the_flighting_is_named_by_the_length_of_its_periods(tmp_path: Path) -> None:
+    rec = make_recommendation(SIX)
+    for days, name in ((1, "Daily"), (7, "Weekly"), (30, "Monthly")):
+        ends = [str((pd.Timestamp(c.start) + pd.Timedelta(days=days - 1)).date()) for c in rec.cells]
+        cells = tuple(replace(c, end=end) for c, end in zip(rec.cells, ends, strict=True))
+        write_workbook(replace(rec, cells=cells), tmp_path / "book.xlsx")
+        assert openpyxl.load_workbook(tmp_path / "book.xlsx").sheetnames[2] == f"{name} flighting"
+
+
 def test_workbook_is_fit_to_read(written: Written) -> None:
     example, folder = written.example, written.folder
     book = openpyxl.load_workbook(folder / "recommendation.xlsx")
     rec = example.rec
-    empty = {"Frontier": not rec.frontier, "Scenarios": not rec.scenarios, "Tests": not rec.tests}
+    empty = {"Curves": not rec.curves, "Frontier": not rec.frontier, "Scenarios": not rec.scenarios, "Tests": not rec.tests}
     assert book.sheetnames == [name for name in SHEETS if not empty.get(name)]
     cells = [c for sheet in book for row in sheet.iter_rows() for c in row if c.value not in (None, "")]
     assert not [c for c in cells if c.data_type in ("f", "e")]
@@ -166,17 +201,17 @@ def test_workbook_is_fit_to_read(written: Written) -> None:
         if isinstance(c.value, str) and (c.value.startswith(("=", "@")) or LOST.search(c.value.replace("None.", "")))
     ]
     offset = 0 if example.rec.converged else 1
-    assert book["Channels"].freeze_panes == f"B{2 + offset}"
+    assert book["Plan"].freeze_panes == f"B{2 + offset}"
     assert book["Cells"].freeze_panes == f"B{2 + offset}"
-    assert book["Weekly"].freeze_panes == f"C{2 + offset}"
-    assert not [sheet.title for sheet in book if sheet.title in SHEETS[4:7] and sheet.freeze_panes is None]
-    money = book["Channels"].cell(2 + offset, 2).number_format
+    assert book["Weekly flighting"].freeze_panes == f"C{2 + offset}"
+    assert not [sheet.title for sheet in book if sheet.title in SHEETS[3:8] and sheet.freeze_panes is None]
+    money = book["Plan"].cell(2 + offset, 2).number_format
     assert money.startswith("#,##0")
     assert (f'"{example.rec.money}"' in money) == (example.rec.money in ("EUR", "USD"))
-    assert book["Channels"].cell(2 + offset, 5).number_format.startswith("+0.0 %")
-    charts = {"Summary": 2, "Weekly": 2, "Frontier": 1, "Scenarios": 1}
+    assert book["Plan"].cell(2 + offset, 5).number_format.startswith("+0.0 %")
+    charts = {"Summary": 2, "Weekly flighting": 2, "Curves": min(len(rec.curves), 20), "Frontier": 1, "Scenarios": 1}
     assert {s.title: len(s._charts) for s in book if s._charts} == {n: c for n, c in charts.items() if not empty.get(n)}
-    assert len(book["Channels"].conditional_formatting) == 2
+    assert len(book["Plan"].conditional_formatting) == 2
 
 
 def test_page_quotes_the_same_numbers(written: Written) -> None:
@@ -333,3 +368,29 @@ def test_a_test_that_may_be_worth_nothing_says_so() -> None:
     (test,) = rec.tests
     assert "cannot be told apart from 0" not in words.worth_sentence(test, rec)
     assert "cannot be told apart from 0" in words.worth_sentence(replace(test, information_error=test.information), rec)
+
+
+def test_a_test_that_costs_more_than_it_is_worth_says_so() -> None:
+    rec = make_recommendation(SIX, tests=1)
+    (test,) = rec.tests
+    said = "costs more than it is worth"
+    assert said not in words.worth_sentence(replace(test, cost=0.9 * test.information), rec)
+    assert said in words.worth_sentence(replace(test, cost=1.1 * test.information), rec)
+
+
+def test_the_most_profit_is_told_and_a_bound_that_steps_miss() -> None:
+    rec = three().rec
+    assert rec.goal.startswith("total with the most profit")
+    assert f"it earns {fmt.full(rec.certificate.value, 'EUR')} after its spend" in words.total_sentence(rec)
+    assert "it earns" not in words.total_sentence(replace(rec, goal="fixed total"))
+    (low,) = [p for p in rec.channels.values() if p.binding == "lower bound"]
+    assert words.held_by(low, "EUR") == f"its lower bound, {fmt.full(low.low, 'EUR')}"
+    stepped = replace(low, recommended_spend=1.1 * low.low)
+    assert words.held_by(stepped, "EUR") == f"its lower bound, {fmt.full(low.low, 'EUR')} (to the next step)"
+
+
+def test_a_probability_that_is_asked_for_is_told() -> None:
+    rec = replace(make_recommendation(SIX), objective="probability of a gain above 300,000")
+    told = words.total_sentence(replace(rec, certificate=replace(rec.certificate, value=0.71)))
+    assert told.endswith("The probability of a gain above 300,000 is 71 %.")
+    assert "probability" not in words.total_sentence(make_recommendation(SIX))

@@ -39,8 +39,8 @@ FIT_FILES = {
 }
 PLAN_FILES = {
     *(f"recommendation.{suffix}" for suffix in ("json", "schema.json", "csv", "xlsx", "md", "html", "png")),
-    *(f"recommendation_{figure}.png" for figure in ("moves", "optimum", "flighting", "frontier")),
-    "run.jsonl",
+    *(f"recommendation_{figure}.png" for figure in ("moves", "optimum", "curves", "flighting", "frontier")),
+    *("recommendation_curves.csv", "run.jsonl"),
 }
 # What a repetition may change in summary.json: how long it took, and where it was logged.
 EXCLUDED = ("seconds", "mlflow_run_id")

@@ -95,7 +95,7 @@ def test_csv_holds_the_cells_of_the_json(planned: Made) -> None:
 
 def test_workbook_holds_the_numbers_of_the_json(planned: Made) -> None:
     plan, sheets = planned.plan, sheets_of(planned.folder)
-    assert list(sheets) == ["Summary", "Channels", "Weekly", "Cells", "Frontier", "Tests", "Assumptions"]
+    assert list(sheets) == ["Summary", "Plan", "Weekly flighting", "Curves", "Frontier", "Tests", "Cells", "Assumptions"]
     summary = {row[0].strip(): row[1] for row in sheets["Summary"] if isinstance(row[0], str)}
     told = {
         "Current plan, total": plan["current_total"],
@@ -106,7 +106,7 @@ def test_workbook_holds_the_numbers_of_the_json(planned: Made) -> None:
         "P(gain > 0), share of draws": plan["probability_better"],
     }
     assert {k: summary[k] for k in told} == {k: pytest.approx(v, rel=EXCEL) for k, v in told.items()}
-    head, *rows = sheets["Channels"]
+    head, *rows = sheets["Plan"]
     by_name = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
     for name, channel in plan["channels"].items():
         row = by_name[name]
