@@ -23,10 +23,15 @@ from mmx.worlds.truth import Mechanism
 Floats = np.ndarray
 
 
+def variant_of(settings: dict[str, Any], world: str, seed: int) -> str:
+    """Whether a cell's curves are of the default model's family."""
+    variants: dict[str, str] = settings["variants"]
+    return variants.get(world, variants["odd" if seed % 2 else "even"])
+
+
 def simulated(settings: dict[str, Any], world: str, seed: int) -> Simulated:
     """The world of a cell."""
-    variants = settings["variants"]
-    variant = variants.get(world, variants["odd" if seed % 2 else "even"])
+    variant = variant_of(settings, world, seed)
     return worlds.simulate(world, seed=settings["worlds"][world] + seed, periods=settings["periods"], variant=variant)
 
 

@@ -62,17 +62,40 @@ def judged(settings: dict[str, Any], name: str, bounds: dict[str, Any], out: Pat
 
 
 def report(settings: dict[str, Any], title: str, found: dict[str, list[dict[str, Any]]]) -> None:
-    """Print the tables of one pair of bounds."""
+    """Print the tables of one pair of bounds, of all cells and by variant of the worlds."""
     fits = [cell["fit"] for world in found.values() for cell in world]
     passed, again = (sum(fit[key] for fit in fits) for key in ("passed", "again"))
     print(f"\n{title}: {len(fits)} worlds, {passed} fits through the gate, {again} sampled once more for it")
+    for variant in (None, *sorted({settings["variants"]["odd"], settings["variants"]["even"]})):
+        some = found if variant is None else of_variant(settings, found, variant)
+        if some:
+            print(f"\n{title}, {variant or 'all'}: {sum(map(len, some.values()))} worlds")
+            tables(settings, some)
+
+
+def of_variant(
+    settings: dict[str, Any], found: dict[str, list[dict[str, Any]]], variant: str
+) -> dict[str, list[dict[str, Any]]]:
+    """The cells of one variant."""
+    some = {
+        world: [cell for k, cell in enumerate(every) if regret_cells.variant_of(settings, world, k + 1) == variant]
+        for world, every in found.items()
+    }
+    return {world: kept for world, kept in some.items() if kept}
+
+
+def tables(settings: dict[str, Any], found: dict[str, list[dict[str, Any]]]) -> None:
+    """Print regret, differences by both bootstraps, regret by world, and promises."""
     first, worst, draws = next(iter(settings["plans"])), settings["worst"], settings["bootstrap"]
-    print(regret_score.table_of(found, first, worst, draws).round(3).to_string(index=False))
-    print("Intervals by resampling single worlds instead of kinds of worlds")
-    alone = regret_score.table_of(found, first, worst, draws, together=False)
-    print(alone[["plan", *(c for c in alone if c.endswith(("_less", "_low", "_high")))]].round(3).to_string(index=False))
+    whole, alone = (regret_score.table_of(found, first, worst, draws, together=together) for together in (True, False))
+    plain = ["plan", "regret", "left", "worst_regret", "worst_gain", "worse", "beats_first"]
+    print(whole[plain].round(3).to_string(index=False))
+    for how, table in (("kinds of worlds", whole), ("single worlds", alone)):
+        print(f"Against {first}; intervals by resampling {how}")
+        print(table[["plan", *(c for c in table if c.endswith(("_less", "_low", "_high")))]].round(2).to_string(index=False))
     print(regret_score.by_world(found).round(2).to_string(index=False))
-    print(regret_score.promised(found, ["posterior-mean parameters", *settings["plans"]]).round(3).to_string(index=False))
+    plans = [name for name in found[next(iter(found))][0]["plans"] if name != "current"]
+    print(regret_score.promised(found, plans).round(3).to_string(index=False))
 
 
 if __name__ == "__main__":
