@@ -156,6 +156,9 @@ def recommend(
     ] = None,
     objective: Annotated[str | None, typer.Option(help="mean, cvar, regret, mean_sd, beat or target.")] = None,
     goal: Annotated[str | None, typer.Option(metavar="roas=X", help="Largest total with such a roas, mroas or cpa.")] = None,
+    since: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Earlier recommendation.json: what moves, what keeping it would lose.")
+    ] = None,
     overrides: Overrides = None,
     out: OutOption = None,
     force: ForceOption = False,
@@ -178,7 +181,9 @@ def recommend(
     }
     asked |= {"by": None if by is None else by.split(","), "goal": _goal(goal)}
     settings = [*(overrides or ()), *(f"budget.{key}={value}" for key, value in asked.items() if value is not None)]
-    done = run_recommend(source, overrides=tuple(settings), out=out, force=force, allow_unconverged=allow_unconverged)
+    done = run_recommend(
+        source, overrides=tuple(settings), out=out, force=force, allow_unconverged=allow_unconverged, since=since
+    )
     print_recommendation(done.recommendation, done.folder, ui_command=ui_command(done.config.tracking))
 
 

@@ -5,7 +5,7 @@ The value of a plan is KPI money over the horizon and the carryover tail, with t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from mmx.decide.problem import Problem, total_row
 from mmx.decide.reasons import flips
 from mmx.decide.recommendation import Cell, Flip, Frontier, Recommendation, Scenario, TestValue
 from mmx.decide.solve import solve
+from mmx.decide.turnover import earlier, turnover
 from mmx.errors import DecisionError, NotConvergedError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def recommend(
     allow_unconverged: bool = False,
     seed: int = 0,
     say: Callable[[str], None] | None = None,
+    since: Recommendation | Mapping[str, Any] | None = None,
     **keys: Any,
 ) -> Recommendation:
     """Recommend spend for the periods after the fit's last row.
@@ -62,6 +64,9 @@ def recommend(
         Of random starts, where a plan is searched.
     say : callable, optional
         Called with a sentence per step.
+    since : Recommendation or mapping, optional
+        An earlier recommendation, or the content of its ``recommendation.json``: how much moves since then, and what keeping
+        that plan would lose.
     keys : dict
         Settings that differ, by the names of ``BudgetSettings``: ``total=2e6, objective="cvar", by=("channel", "geo")``.
 
@@ -76,6 +81,8 @@ def recommend(
     DecisionError
         If no plan is allowed (with the smallest set of constraints that conflict), no total reaches the goal, or the data are
         too short.
+    InputError
+        If ``since`` is damaged, or of other channels, geos, periods or money.
     ConfigError
         If a setting is unknown or has a wrong value.
     """
@@ -90,6 +97,7 @@ def recommend(
     say(f"asking {fit.posterior.samples} draws")
     asked_for = ask(fit.posterior, settings.question)
     others = _asked(fit, settings)  # A question that cannot be asked is refused before the first is answered.
+    before = None if since is None else earlier(since, asked_for, money=_money(fit), frequency=fit.panel.frequency)
     made = answer(asked_for, seed=seed, say=say)
     say("the best plan of each draw")
     asked = made.asked
@@ -100,7 +108,8 @@ def recommend(
     frontier = tuple(_frontier(made, level, seed) for level in settings.frontier)
     scenarios = _scenarios(others, settings, made, seed, say)
     tests = _tests(fit, settings, made, seed, say)
-    return _told(fit, made, best, turned, frontier, scenarios, tests)
+    told = _told(fit, made, best, turned, frontier, scenarios, tests)
+    return told if before is None else replace(told, turnover=turnover(before, made))
 
 
 def _settings(settings: BudgetSettings | None, keys: dict[str, Any]) -> BudgetSettings:
@@ -233,7 +242,7 @@ def _told(
         start=window.starts[0],
         end=window.starts[-1],
         reference=window.kind,
-        money="KPI units" if posterior.panel.target_kind == "index" else posterior.panel.currency or "money",
+        money=_money(fit),
         converged=fit.converged,
         gate_reasons=fit.gate.reasons,
         gain=interval(made.gain),
@@ -253,6 +262,12 @@ def _told(
         fit_name=fit.spec.name,
         curves=plan_curves(asked, _some(asked.response), solution.money, posterior),
     )
+
+
+def _money(fit: Fit) -> str:
+    """What a gain is counted in."""
+    panel = fit.panel
+    return "KPI units" if panel.target_kind == "index" else panel.currency or "money"
 
 
 def _notes(made: Answer, best: Optima) -> list[str]:

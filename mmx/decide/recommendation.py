@@ -250,6 +250,39 @@ class TestValue:
 
 
 @dataclass(frozen=True)
+class Turnover:
+    """What changes against an earlier recommendation, and what keeping its plan would lose.
+
+    Attributes
+    ----------
+    fit_name, start, end : str
+        Of the earlier recommendation.
+    moved : float
+        Share of the money that moves between the two plans at the new total.
+    channels : dict of str to float
+        Money per channel over the earlier plan's at the new total; adds up to 0.
+    lost : Interval
+        KPI money of the new plan over the earlier one's at the new total, on the draws of the new fit.
+    lost_share : float or None
+        Mean of what is lost over what the new plan brings; None where that is nothing.
+    probability_better : float
+        Share of draws in which the new plan brings more.
+    allowed : bool
+        Whether the earlier plan, at the new total, meets today's constraints; where not, keeping it may even bring more.
+    """
+
+    fit_name: str
+    start: str
+    end: str
+    moved: float
+    channels: dict[str, float]
+    lost: Interval
+    lost_share: float | None
+    probability_better: float
+    allowed: bool
+
+
+@dataclass(frozen=True)
 class Recommendation:
     """The plan that is best by an objective, within constraints.
 
@@ -308,6 +341,8 @@ class Recommendation:
         ``name`` of the configuration that was fitted.
     curves : tuple of Curve
         Of every channel that has money, may get some or had some.
+    turnover : Turnover or None
+        Against an earlier recommendation, where one is given.
     """
 
     objective: str
@@ -340,6 +375,7 @@ class Recommendation:
     notes: tuple[str, ...]
     fit_name: str
     curves: tuple[Curve, ...] = ()
+    turnover: Turnover | None = None
     format: int = field(default=FORMAT)
 
     def as_mapping(self) -> dict[str, Any]:

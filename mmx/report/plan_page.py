@@ -32,6 +32,7 @@ def plan_page(rec: Recommendation) -> list[Block]:
         Sentence(words.gain_sentence(rec), "strong"),
         Sentence(words.certificate_sentence(rec)),
         Sentence(words.nothing_sentence(rec)),
+        *(Sentence(text) for text in words.turnover_sentences(rec)),
         _facts(rec, units),
         *_channels(rec, units),
         *_reasons(rec, units),

@@ -44,6 +44,7 @@ def summary_sheet(sheet: Any, rec: Recommendation, looks: Looks) -> None:
         (words.gain_sentence(rec), strong),
         (words.certificate_sentence(rec), wrap),
         (words.nothing_sentence(rec), wrap),
+        *((text, wrap) for text in words.turnover_sentences(rec)),
     ):
         _merged(sheet, row, sentence, look)
         row += 1

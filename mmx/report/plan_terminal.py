@@ -47,7 +47,8 @@ def print_recommendation(
     line(console, words.certificate_sentence(rec), "" if rec.certificate.certified else "yellow")
     line(console, words.gain_definition(units))
     line(console, words.nothing_sentence(rec))
-    line(console, words.total_sentence(rec))
+    for sentence in (words.total_sentence(rec), *words.turnover_sentences(rec)):
+        line(console, sentence)
     console.print()
     _channels(console, rec, units, truth)
     console.print()

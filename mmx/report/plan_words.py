@@ -125,6 +125,23 @@ def nothing_sentence(rec: Recommendation) -> str:
     return f"Doing nothing: the current plan{scaled} brings {worth}{name} ({INTERVAL}) over no spend at all."
 
 
+def turnover_sentences(rec: Recommendation) -> list[str]:
+    """Say what moves since an earlier recommendation and what keeping that would lose; nothing where none was given."""
+    found = rec.turnover
+    if found is None:
+        return []
+    units = plan_units(rec)
+    lost = fmt.short_interval(found.lost.mean, found.lost.q05, found.lost.q95, units.value, sign=True)
+    share = "" if found.lost_share is None else f", {fmt.percent(found.lost_share)} of what this plan brings"
+    bent = "" if found.allowed else " That plan is not within today's constraints."
+    most = max(found.channels, key=lambda name: abs(found.channels[name]))
+    where = f", most of it {most}'s ({fmt.full(found.channels[most], units.spend, sign=True)})" if found.moved > 0 else ""
+    return [
+        f"Since the plan from {found.start} ({found.fit_name}) {fmt.percent(found.moved)} of the money moves{where}. Keeping "
+        f"that plan at this total would lose {lost} ({INTERVAL}){share}.{bent}"
+    ]
+
+
 def same_total(rec: Recommendation) -> bool:
     """Whether both plans have the same total, but for rounding."""
     return math.isclose(rec.total, rec.current_total, rel_tol=ROUNDING)

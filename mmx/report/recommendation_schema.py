@@ -156,6 +156,20 @@ FIELDS: dict[str, tuple[str, dict[str, Told]]] = {
             "changes_largest_move": ("Share of results after which the largest move turns around or goes away.", "share"),
         },
     ),
+    "Turnover": (
+        "What changes against an earlier recommendation, at the new total.",
+        {
+            "fit_name": ("Name of the configuration behind the earlier recommendation.", ""),
+            "start": ("First day of its first period.", "", _DATE),
+            "end": ("First day of its last period.", "", _DATE),
+            "moved": ("Share of the money that moves between the two plans.", "share"),
+            "channels": ("Spend by channel over that of the earlier plan; adds up to 0.", "money"),
+            "lost": ("What keeping the earlier plan would lose, on the draws of the new fit.", "KPI money"),
+            "lost_share": ("Mean of lost over what the new plan brings; null where that is nothing.", "ratio"),
+            "probability_better": ("Share of posterior draws in which the new plan brings more.", "share"),
+            "allowed": ("Whether the earlier plan meets today's constraints.", ""),
+        },
+    ),
     "Recommendation": (
         "The plan that is best by an objective, within constraints.",
         {
@@ -189,6 +203,7 @@ FIELDS: dict[str, tuple[str, dict[str, Told]]] = {
             "notes": ("Data notes and decisions that a reader should know.", ""),
             "fit_name": ("Name of the configuration that was fitted.", ""),
             "curves": ("Response curves of the channels that have spend, may get some or had some.", ""),
+            "turnover": ("What changes against an earlier recommendation; null where none was given.", ""),
             "format": ("Version of this format.", "", {"const": FORMAT}),
         },
     ),

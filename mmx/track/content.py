@@ -94,6 +94,7 @@ def recommendation_record(rec: Recommendation) -> Record:
     params |= {f"bounds.{name}": fmt.full_span(plan.low, plan.high) for name, plan in rec.channels.items()}
     found = rec.certificate
     known = {"gap": found.gap, "relative_gap": found.relative_gap, "shadow_price": rec.shadow_price}
+    known |= {} if rec.turnover is None else {"turnover": rec.turnover.moved, "turnover_lost": rec.turnover.lost.mean}
     metrics: dict[str, float] = {
         "gain": rec.gain.mean,
         "gain_q05": rec.gain.q05,
@@ -174,7 +175,8 @@ def fit_note(summary: Mapping[str, Any], config: Config) -> str:
 def recommendation_note(rec: Recommendation) -> str:
     """Return the text of a recommendation's page: the gain, its certificate and a table of channels."""
     lines = [] if rec.converged else [_failed(rec.gate_reasons, "This plan is not to be used."), ""]
-    sentences = (words.certificate_sentence(rec), words.nothing_sentence(rec), words.total_sentence(rec))
+    sentences = [words.certificate_sentence(rec), words.nothing_sentence(rec), words.total_sentence(rec)]
+    sentences += words.turnover_sentences(rec)
     lines += [f"**{fmt.markdown(words.gain_sentence(rec))}**", "", *(fmt.markdown(s) for s in sentences), ""]
     rows = [["Channel", "Current", "Recommended", "Change", "mROAS now", "mROAS then", ""]]
     for name, plan in list(rec.channels.items())[:NOTE_ROWS]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmx.config import read_config, read_tracking
 from mmx.decide.recommend import recommend
@@ -20,6 +21,8 @@ from mmx.workflows.fit import CONFIG, JOURNAL, POSTERIOR, SUMMARY, default_folde
 from mmx.workflows.folder import output_folder, refuse_existing
 from mmx.workflows.journal import Journal
 from mmx.workflows.tracked import tracked
+
+RECOMMENDATION = "recommendation.json"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ def run_recommend(
     force: bool = False,
     allow_unconverged: bool = False,
     quiet: bool = False,
+    since: str | Path | None = None,
 ) -> RecommendOutcome:
     """Recommend a budget from an output folder of ``mmx fit`` or from an MLflow run.
 
@@ -50,6 +54,8 @@ def run_recommend(
     out : path, optional
         Output folder; a new one under ``output.dir`` by default.
     force, allow_unconverged, quiet : bool
+    since : path, optional
+        ``recommendation.json`` of an earlier recommendation, or the folder that holds it, to compare with.
 
     Raises
     ------
@@ -59,8 +65,10 @@ def run_recommend(
     config = stored_config(folder, overrides)
     target = Path(out) if out is not None else default_folder(config, "recommendation")
     refuse_existing(target, force)
+    before = None if since is None else earlier_content(Path(since))
     journal = Journal(quiet=quiet)
-    with journal.stage("read", inputs=[folder / POSTERIOR], label=f"read the fit {config.name}"):
+    inputs = [folder / POSTERIOR, *([] if since is None else [earlier_file(Path(since))])]
+    with journal.stage("read", inputs=inputs, label=f"read the fit {config.name}"):
         made = read(folder / POSTERIOR)
         parent = json.loads((folder / SUMMARY).read_text(encoding="utf-8")).get("mlflow_run_id")
     budget = config.budget
@@ -69,7 +77,8 @@ def run_recommend(
         with output_folder(target, force) as partial:
             journal.open(partial / JOURNAL)
             with journal.stage("recommend", label=f"recommend the next {budget.horizon} periods") as stage:
-                made_plan = recommend(made, budget, allow_unconverged=allow_unconverged, seed=config.seed, say=stage.update)
+                say, seed = stage.update, config.seed
+                made_plan = recommend(made, budget, allow_unconverged=allow_unconverged, seed=seed, say=say, since=before)
                 for note in made_plan.notes:
                     stage.decide(note)
             with journal.stage("report", label="write the exports") as stage:
@@ -101,6 +110,30 @@ def fit_folder(source: str | Path, overrides: Sequence[str] = ()) -> Path:
         what = f"the folder {folder} lacks {', '.join(missing)}" if folder.is_dir() else f"there is no folder {folder}"
         raise InputError(f"{what}; expected an output folder of `mmx fit`, or the id of its MLflow run (32 hexadecimal digits)")
     return folder
+
+
+def earlier_file(since: Path) -> Path:
+    """``recommendation.json`` itself, or in its folder."""
+    return since / RECOMMENDATION if since.is_dir() else since
+
+
+def earlier_content(since: Path) -> dict[str, Any]:
+    """Read an earlier ``recommendation.json``.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it holds no JSON.
+    """
+    file = earlier_file(since)
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the earlier recommendation {file} cannot be read: {error}. Expected {RECOMMENDATION} of `mmx recommend`, or the "
+            "folder that holds it (--since)"
+        ) from error
+    return content
 
 
 def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> Config:

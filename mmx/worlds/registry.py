@@ -268,4 +268,5 @@ WORLDS: dict[str, World] = {
     ),
     "heavy": replace(CLEAN, about="Noise has heavy tails: Student-t with 3 degrees of freedom.", noise=Noise(0.03, dof=3)),
     "drift": replace(CLEAN, about="The baseline wanders widely.", baseline=Baseline(drift_sd=0.12)),
+    "s_shaped": replace(CLEAN, about="Every response is S-shaped: little money brings next to nothing.", slope=(2.5, 0.15)),
 }

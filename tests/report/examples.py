@@ -167,7 +167,7 @@ def _example(name: str, names: tuple[str, ...], shape: Shape | None = None, **ch
 
 def six() -> Example:
     """Return six channels, 156 weeks, EUR, certified, with everything that a recommendation may hold."""
-    shape = Shape(flighting=True, frontier=5, scenarios=("base", "aggressive", "conservative"), tests=4)
+    shape = Shape(flighting=True, frontier=5, scenarios=("base", "aggressive", "conservative"), tests=4, since=True)
     return _example("six", SIX, shape)
 
 

@@ -258,6 +258,42 @@ def test_the_run_of_a_recommendation_points_to_its_fit(planned: Made, fitted: Ma
     assert not (tmp_path / "plan").exists()
 
 
+def test_an_earlier_plan_is_compared(fitted: Made, planned: Made, tmp_path: Path) -> None:
+    """By file or by folder; the sentence stands in every text, the file among the run's inputs."""
+    earlier = planned.plan
+    for cell in earlier["cells"]:
+        cell["recommended"] *= 0.6 if cell["channel"] == "tv" else 1.0
+    (tmp_path / "recommendation.json").write_text(json.dumps(earlier), encoding="utf-8")
+    for since in (tmp_path, tmp_path / "recommendation.json"):
+        answer = mmx("recommend", fitted.folder, "--since", since, "--out", tmp_path / "plan", "--force", "tracking.uri=null")
+        assert answer.code == 0, answer.said
+    found = plan_of(tmp_path / "plan")["turnover"]
+    plain = planned.plan
+    kept = {name: plain["channels"][name]["recommended_spend"] * (0.6 if name == "tv" else 1.0) for name in ("tv", "search")}
+    share = kept["tv"] / sum(kept.values())
+    assert found["moved"] == pytest.approx(abs(plain["channels"]["tv"]["recommended_spend"] / plain["total"] - share), rel=1e-6)
+    assert plain["turnover"] is None and found["start"] == plain["start"] and found["lost"]["mean"] > 0
+    said = f"Since the plan from {plain['start']} (shop) {100 * found['moved']:.1f} % of the money moves"
+    page = " ".join((tmp_path / "plan" / "recommendation.md").read_text(encoding="utf-8").split())
+    assert said in " ".join(answer.out.split()) and said in page
+    assert any(said in str(cell) for row in sheets_of(tmp_path / "plan")["Summary"] for cell in row)
+    stages = {line["stage"]: line for line in read_journal(tmp_path / "plan" / "run.jsonl")}
+    assert str(tmp_path / "recommendation.json") in json.dumps(stages["read"])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "cannot be read"), ("{", "cannot be read"), ('{"format": 1}', "its format is 1"), ("[]", "it is a list")],
+    ids=["no file", "no JSON", "another format", "a list"],
+)
+def test_a_wrong_earlier_plan_is_refused(content: str | None, said: str, fitted: Made, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "recommendation.json").write_text(content, encoding="utf-8")
+    answer = mmx("recommend", fitted.folder, "--since", tmp_path, "--out", tmp_path / "plan", "tracking.uri=null")
+    assert answer.code == 2 and said in answer.said and "recommendation" in answer.said
+    assert not (tmp_path / "plan").exists()
+
+
 IMPOSSIBLE = {
     "--budget 1": "a total of 1.00 EUR cannot be reached: the bounds allow",
     "--budget -5": "budget.total",
