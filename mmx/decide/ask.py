@@ -19,6 +19,7 @@ from mmx.decide.problem import Problem, Row, is_sum, total_row
 from mmx.errors import DecisionError
 
 Mask = npt.NDArray[np.bool_]
+TIMES_CURRENT = "times its current money over the horizon"  # How the row of a channel's multiples in a flighting ends.
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _flights(question: Question, cells: Cells) -> tuple[Floats, Floats, list[Row
         weights, sums = np.zeros(len(low)), float(cells.current[places].sum())
         weights[places] = 1.0
         least = 0.0 if limits is not None and limits.minimum is not None else least
-        words = f"{_who(channel, geo)}: {least:.4g} to {most:.4g} times its current money over the horizon"
+        words = f"{_who(channel, geo)}: {least:.4g} to {most:.4g} {TIMES_CURRENT}"
         rows.append(Row(words, weights, least * sums, most * sums))
     return low, high, rows
 

@@ -9,6 +9,7 @@ import numpy as np
 from mmx.budget_settings import Question
 from mmx.data.panel import Floats
 from mmx.decide.answer import Answer
+from mmx.decide.ask import TIMES_CURRENT
 from mmx.decide.intervals import interval
 from mmx.decide.optima import Optima
 from mmx.decide.reasons import by_channel, price_of
@@ -96,6 +97,10 @@ def _binding(made: Answer, c: int, name: str) -> str:
         return "no spend to scale"
     if (asked.problem.high[cells] <= asked.problem.low[cells]).all():
         return "fixed"
+    for row in asked.problem.rows:
+        if row.name in said and row.name.endswith(TIMES_CURRENT) and np.array_equal(np.flatnonzero(row.weights), cells):
+            spent = float(made.solution.money[cells].sum())
+            return "upper bound" if row.high - spent < spent - row.low else "lower bound"
     held = []
     for text in said:
         for cell in own:

@@ -216,6 +216,9 @@ def test_money_that_may_move_in_time_brings_no_less(national_fit: Fit) -> None:
     assert moving.certificate.value >= still.certificate.value * (1 - 1e-9)
     for name, channel in moving.channels.items():
         assert (channel.low, channel.high) == pytest.approx((still.channels[name].low, still.channels[name].high))
+        held = {"lower bound": channel.low, "upper bound": channel.high}
+        near = [end for end, money in held.items() if channel.recommended_spend == pytest.approx(money, rel=1e-6)]
+        assert channel.binding in near if near else channel.binding not in held
         assert channel.low * (1 - 1e-6) <= channel.optimum.q05 and channel.optimum.q95 <= channel.high * (1 + 1e-6)
 
 
