@@ -133,7 +133,8 @@ def turnover_sentences(rec: Recommendation) -> list[str]:
     units = plan_units(rec)
     lost = fmt.short_interval(found.lost.mean, found.lost.q05, found.lost.q95, units.value, sign=True)
     share = "" if found.lost_share is None else f", {fmt.percent(found.lost_share)} of what this plan brings"
-    bent = "" if found.allowed else " That plan is not within today's constraints."
+    more = " In the mean it brings more than this plan." if found.lost.mean < 0 else ""
+    bent = more if found.allowed else more + " That plan is not within today's constraints."
     most = max(found.channels, key=lambda name: abs(found.channels[name]))
     where = f", most of it {most}'s ({fmt.full(found.channels[most], units.spend, sign=True)})" if found.moved > 0 else ""
     return [
