@@ -19,10 +19,10 @@ import yaml
 HERE = Path(__file__).parent
 
 
-def missing(path: Path, seeds: int, run: Callable[[int], dict[str, Any]]) -> list[dict[str, Any]]:
-    """The finished cells of a file, one per seed; those up to ``seeds`` that it lacks are run and stored."""
+def missing(path: Path, seeds: int, run: Callable[[int], dict[str, Any]], *, first: int = 1) -> list[dict[str, Any]]:
+    """The finished cells of a file, one per seed from ``first`` on; those of ``seeds`` that it lacks are run and stored."""
     found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    for seed in range(len(found) + 1, seeds + 1):
+    for seed in range(first + len(found), first + seeds):
         found.append(run(seed))
         path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         print(f"{path.stem}: seed {seed} done", flush=True)
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     for name, bounds in settings["bounds"].items():
         found = judged(settings, name, bounds, args.out)
-        report(settings, f"{name} bounds {bounds['multiples']}", found)
+        report(settings, f"{name} bounds {bounds['multiples']}", found, bounds.get("first", 1))
     bounds = next(iter(settings["bounds"].values()))["multiples"]
     fresh = {}
     for world in settings["refresh"]["worlds"]:
@@ -57,28 +57,28 @@ def judged(settings: dict[str, Any], name: str, bounds: dict[str, Any], out: Pat
     for seeds in range(1, bounds["seeds"] + 1):
         for world in settings["worlds"]:
             one = partial(regret_cells.one, settings, world, bounds=bounds["multiples"])
-            found[world] = missing(out / f"{name}-{world}.json", seeds, one)
+            found[world] = missing(out / f"{name}-{world}.json", seeds, one, first=bounds.get("first", 1))
     return found
 
 
-def report(settings: dict[str, Any], title: str, found: dict[str, list[dict[str, Any]]]) -> None:
+def report(settings: dict[str, Any], title: str, found: dict[str, list[dict[str, Any]]], first: int = 1) -> None:
     """Print the tables of one pair of bounds, of all cells and by variant of the worlds."""
     fits = [cell["fit"] for world in found.values() for cell in world]
     passed, again = (sum(fit[key] for fit in fits) for key in ("passed", "again"))
     print(f"\n{title}: {len(fits)} worlds, {passed} fits through the gate, {again} sampled once more for it")
     for variant in (None, *sorted({settings["variants"]["odd"], settings["variants"]["even"]})):
-        some = found if variant is None else of_variant(settings, found, variant)
+        some = found if variant is None else of_variant(settings, found, variant, first)
         if some:
             print(f"\n{title}, {variant or 'all'}: {sum(map(len, some.values()))} worlds")
             tables(settings, some)
 
 
 def of_variant(
-    settings: dict[str, Any], found: dict[str, list[dict[str, Any]]], variant: str
+    settings: dict[str, Any], found: dict[str, list[dict[str, Any]]], variant: str, first: int
 ) -> dict[str, list[dict[str, Any]]]:
     """The cells of one variant."""
     some = {
-        world: [cell for k, cell in enumerate(every) if regret_cells.variant_of(settings, world, k + 1) == variant]
+        world: [cell for k, cell in enumerate(every) if regret_cells.variant_of(settings, world, first + k) == variant]
         for world, every in found.items()
     }
     return {world: kept for world, kept in some.items() if kept}
