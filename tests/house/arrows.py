@@ -23,7 +23,7 @@ HOUSE = (
     ("response",),
     ("config",),
     ("schema",),
-    ("lift_settings", "budget_settings"),
+    ("lift_settings", "budget_settings", "ads_settings", "rules_settings", "tune_settings"),
     ("information_settings",),
     ("spec",),
     ("priors",),
