@@ -1,0 +1,127 @@
+"""Decline and fatigue: what was good and wears out, and what comes back."""
+
+from __future__ import annotations
+
+from mmx.rules.parameters import Parameter
+from mmx.rules.rule import Rule, Verdict, View
+
+
+def _creative_fatigue(v: View, p: View) -> Verdict:
+    seen = (v.clicks_7d >= p.clicks) & (v.frequency >= p.frequency)
+    return Verdict(seen & (v.fatigue > p.drop), 1.0 - p.cut)
+
+
+def _audience_exhausted(v: View, p: View) -> Verdict:
+    dearer = v.cpm_trend - v.account_cpm_trend > p.rise
+    return Verdict(dearer & (v.ctr_trend < 0.0) & (v.age_days > 14.0) & (v.log_roas_14d < v.log_target), 1.0 - p.cut)
+
+
+def _declining_roas(v: View, p: View) -> Verdict:
+    drop = v.log_roas_28d - v.log_roas_7d
+    sure = drop - p.drop > p.z * v.sd_roas_7d
+    return Verdict(sure & (v.log_roas_7d < v.log_target + p.log_of_target), 1.0 - p.cut)
+
+
+def _declining_conversion(v: View, p: View) -> Verdict:
+    fewer = (v.cvr_trend < -p.drop) & (v.ctr_trend >= 0.0)
+    return Verdict(fewer & (v.purchases_28d >= p.purchases) & (v.log_roas_7d < v.log_target), 1.0 - p.cut)
+
+
+def _declining_volume(v: View, p: View) -> Verdict:
+    fewer = (v.purchases_trend < -p.drop) & (v.spend_trend > -0.5 * p.drop)
+    return Verdict(fewer & (v.purchases_28d >= p.purchases), 1.0 - p.cut)
+
+
+def _recovering(v: View, p: View) -> Verdict:
+    was_cut = v.budget_change < -p.cut_before
+    better = v.log_roas_7d - v.log_roas_28d > p.rise_of_roas
+    return Verdict(was_cut & better & (v.log_roas_7d > v.log_target), 1.0 + p.rise)
+
+
+_G = "decline"
+_CUT = "share of the budget that is taken away"
+_PURCHASES = "purchases of 28 days, below which nothing is said"
+
+RULES = (
+    Rule(
+        "creative_fatigue",
+        _G,
+        "decider",
+        "Cuts an ad set whose people have seen its ads often and click less and less.",
+        _creative_fatigue,
+        (
+            Parameter("drop", "fall of the CTR of 7 days against the three weeks before", "share", 0.05, 0.6, 0.18),
+            Parameter(
+                "frequency", "impressions per person and day in 7 days, below which nothing is said", "ratio", 1.0, 4.0, 1.25
+            ),
+            Parameter("clicks", "clicks of 7 days, below which nothing is said", "clicks", 20.0, 2000.0, 100.0, "log"),
+            Parameter("cut", _CUT, "share", 0.02, 0.6, 0.12),
+        ),
+        "CTR fell by {fatigue:.0%} against the three weeks before, at a frequency of {frequency:.2f}",
+    ),
+    Rule(
+        "audience_exhausted",
+        _G,
+        "decider",
+        "Cuts an ad set whose impressions grow dearer faster than the account's while fewer people click.",
+        _audience_exhausted,
+        (
+            Parameter("rise", "log CPM of 7 over 28 days, above the account's", "log ratio", 0.02, 0.5, 0.08),
+            Parameter("cut", _CUT, "share", 0.02, 0.6, 0.12),
+        ),
+        "CPM rose by {cpm_trend:+.0%} (log, 7 over 28 days), the account's by {account_cpm_trend:+.0%}; CTR {ctr_trend:+.0%}",
+    ),
+    Rule(
+        "declining_roas",
+        _G,
+        "decider",
+        "Cuts an ad set whose ROAS of a week lies surely below that of four.",
+        _declining_roas,
+        (
+            Parameter("drop", "fall of log ROAS, 7 against 28 days", "log ratio", 0.0, 1.0, 0.1),
+            Parameter("probability", "least posterior probability of that fall", "probability", 0.5, 0.99, 0.75),
+            Parameter("of_target", "ROAS, over the target, above which it may fall", "ratio", 0.7, 3.0, 1.15, "log"),
+            Parameter("cut", _CUT, "share", 0.02, 0.6, 0.18),
+        ),
+        "log ROAS fell from {log_roas_28d:.2f} over 28 days to {log_roas_7d:.2f} ± {sd_roas_7d:.2f} over 7",
+    ),
+    Rule(
+        "declining_conversion",
+        _G,
+        "decider",
+        "Cuts an ad set whose clicks go on while fewer of them buy.",
+        _declining_conversion,
+        (
+            Parameter("drop", "fall of log CVR, 7 against 28 days", "log ratio", 0.05, 1.0, 0.22),
+            Parameter("purchases", _PURCHASES, "purchases", 4.0, 150.0, 20.0, "log"),
+            Parameter("cut", _CUT, "share", 0.02, 0.6, 0.12),
+        ),
+        "CVR changed by {cvr_trend:+.0%} (log, 7 over 28 days) while CTR changed by {ctr_trend:+.0%}",
+    ),
+    Rule(
+        "declining_volume",
+        _G,
+        "decider",
+        "Cuts an ad set that sells less and less for about the same money.",
+        _declining_volume,
+        (
+            Parameter("drop", "fall of log purchases a day, 7 against 28 days", "log ratio", 0.05, 1.2, 0.35),
+            Parameter("purchases", _PURCHASES, "purchases", 4.0, 150.0, 20.0, "log"),
+            Parameter("cut", _CUT, "share", 0.02, 0.6, 0.1),
+        ),
+        "purchases a day changed by {purchases_trend:+.0%} (log, 7 over 28 days), spend by {spend_trend:+.0%}",
+    ),
+    Rule(
+        "recovering",
+        _G,
+        "decider",
+        "Gives back to an ad set that was cut within a week and earns more than the target again.",
+        _recovering,
+        (
+            Parameter("cut_before", "fall of the log budget within 7 days", "log ratio", 0.02, 0.7, 0.08),
+            Parameter("rise_of_roas", "rise of log ROAS, 7 against 28 days", "log ratio", 0.0, 0.8, 0.05),
+            Parameter("rise", "share that is added to the budget", "share", 0.02, 0.6, 0.15),
+        ),
+        "budget changed by {budget_change:+.0%} (log) in 7 days, log ROAS {log_roas_7d:.2f} against {log_roas_28d:.2f} over 28",
+    ),
+)

@@ -1,0 +1,129 @@
+"""Guardrails: the least and the most budget of an ad set, whatever was decided."""
+
+from __future__ import annotations
+
+from mmx.jax_setup import jnp
+from mmx.rules.parameters import Parameter
+from mmx.rules.rule import Bounds, Rule, View
+
+
+def _minimum(v: View, p: View) -> Bounds:
+    mean = v.account_budget / jnp.maximum(jnp.sum(v.live, axis=0), 1.0)
+    return Bounds(jnp.maximum(v.minimum, p.share * mean), jnp.inf)
+
+
+def _maximum_share(v: View, p: View) -> Bounds:
+    return Bounds(0.0, p.share * v.account_budget)
+
+
+def _spend_anchor(v: View, p: View) -> Bounds:
+    usual = v.spend_14d / 14.0
+    known = (v.age_days >= 14.0) & (usual > 0.0)
+    return Bounds(0.0, jnp.where(known, p.times * usual, jnp.inf))
+
+
+def _cost_anchor(v: View, p: View) -> Bounds:
+    young = v.purchases_28d < p.purchases
+    return Bounds(0.0, jnp.where(young, jnp.maximum(p.costs * v.cpa_expected, v.minimum), jnp.inf))
+
+
+def _step_up(v: View, p: View) -> Bounds:
+    return Bounds(0.0, v.budget * (1.0 + p.share))
+
+
+def _step_down(v: View, p: View) -> Bounds:
+    return Bounds(v.budget * (1.0 - p.share), jnp.inf)
+
+
+def _cooldown(v: View, p: View) -> Bounds:
+    still = v.days_since_change < p.days
+    return Bounds(jnp.where(still, v.budget, 0.0), jnp.where(still, v.budget, jnp.inf))
+
+
+def _not_in_decline(v: View, p: View) -> Bounds:
+    worse = (v.log_roas_7d < v.log_target + p.log_of_target) & (v.purchases_28d >= p.purchases)
+    return Bounds(0.0, jnp.where(worse, v.budget, jnp.inf))
+
+
+_G = "guardrails"
+
+RULES = (
+    Rule(
+        "minimum",
+        _G,
+        "guardrail",
+        "No running ad set gets less than the platform takes, or than a share of the mean.",
+        _minimum,
+        (Parameter("share", "least budget over the account's mean", "share", 0.0, 0.4, 0.08),),
+        "at least {minimum:.2f} and {minimum__share:.0%} of the mean budget",
+    ),
+    Rule(
+        "maximum_share",
+        _G,
+        "guardrail",
+        "No ad set takes more than a share of the account's money.",
+        _maximum_share,
+        (Parameter("share", "most budget over the account's", "share", 0.05, 0.9, 0.3),),
+        "at most {maximum_share__share:.0%} of the account's {account_budget:.2f}",
+    ),
+    Rule(
+        "spend_anchor",
+        _G,
+        "guardrail",
+        "No budget beyond what an ad set was seen to spend, times a factor.",
+        _spend_anchor,
+        (Parameter("times", "most budget over the mean spend of 14 days", "ratio", 1.0, 4.0, 1.6, "log"),),
+        "at most {spend_anchor__times:.2f} times the mean spend of 14 days, which sums to {spend_14d:.2f}",
+    ),
+    Rule(
+        "cost_anchor",
+        _G,
+        "guardrail",
+        "No large budget before an ad set has sold a few times.",
+        _cost_anchor,
+        (
+            Parameter("purchases", "purchases of 28 days below which it is young", "purchases", 1.0, 40.0, 5.0, "log"),
+            Parameter("costs", "most budget a day over the cost of a purchase", "ratio", 0.5, 20.0, 3.0, "log"),
+        ),
+        "at most {cost_anchor__costs:.1f} times what a purchase costs ({cpa_expected:.2f}) with {purchases_28d:.0f} purchases",
+    ),
+    Rule(
+        "not_in_decline",
+        _G,
+        "guardrail",
+        "No raise while the ROAS of a week lies below the target, whatever money is left over.",
+        _not_in_decline,
+        (
+            Parameter("of_target", "ROAS of 7 days, over the target", "ratio", 0.3, 1.2, 0.75),
+            Parameter("purchases", "purchases of 28 days, below which nothing is said", "purchases", 1.0, 60.0, 8.0, "log"),
+        ),
+        "log ROAS {log_roas_7d:.2f} over 7 days, the target's {log_target:.2f}: no raise",
+    ),
+    Rule(
+        "step_up",
+        _G,
+        "guardrail",
+        "No budget rises by more than a share in a day.",
+        _step_up,
+        (Parameter("share", "largest rise", "share", 0.05, 1.0, 0.25),),
+        "at most {step_up__share:.0%} more than {budget:.2f}",
+    ),
+    Rule(
+        "step_down",
+        _G,
+        "guardrail",
+        "No budget falls by more than a share in a day, but for freezes.",
+        _step_down,
+        (Parameter("share", "largest fall", "share", 0.05, 0.9, 0.35),),
+        "at most {step_down__share:.0%} less than {budget:.2f}",
+    ),
+    Rule(
+        "cooldown",
+        _G,
+        "guardrail",
+        "A budget that has just changed stays for some days.",
+        _cooldown,
+        (Parameter("days", "days after a change", "days", 0.0, 7.0, 1.5),),
+        "changed {days_since_change:.0f} days ago",
+    ),
+)

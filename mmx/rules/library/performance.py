@@ -1,0 +1,247 @@
+"""Performance: ROAS, cost, volume and clicks against the target, the campaign and the ad set's own budget.
+
+The thresholds of raises are increments: ``high`` lies above the target, ``excellent`` above ``high``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmx.jax_setup import jnp
+from mmx.rules.parameters import Parameter
+from mmx.rules.rule import Rule, Verdict, View
+
+
+def _surely(v: View, threshold: Any, z: Any) -> Any:
+    """Whether the ROAS of 14 days is above a log threshold with the posterior probability of a normal quantile."""
+    return v.log_roas_14d - threshold > z * v.sd_roas_14d
+
+
+def _excellent(v: View, p: View) -> Verdict:
+    above = _surely(v, v.log_target + p.above_high + v.high__above_target, p.z)
+    return Verdict(above & (v.utilisation >= p.utilisation), 1.0 + v.high__rise + p.rise_above_high)
+
+
+def _high(v: View, p: View) -> Verdict:
+    above = _surely(v, v.log_target + p.above_target, p.z)
+    return Verdict(above & (v.log_roas_7d > v.log_roas_28d - p.decline), 1.0 + p.rise)
+
+
+def _underfunded(v: View, p: View) -> Verdict:
+    small = v.spend_share * jnp.maximum(v.campaign_size, 1.0) < p.size
+    return Verdict(small & (v.utilisation >= p.utilisation) & (v.roas_relative > 1.0 + p.better), 1.0 + p.rise)
+
+
+def _efficient(v: View, p: View) -> Verdict:
+    cheap = (v.cpa_relative < 1.0 - p.cheaper) & (v.purchases_14d >= p.purchases)
+    return Verdict(cheap & (v.log_roas_14d > v.log_target), 1.0 + p.rise)
+
+
+def _high_order_value(v: View, p: View) -> Verdict:
+    dear = (v.aov_28d > (1.0 + p.larger) * v.account_aov_28d) & (v.purchases_28d >= p.purchases)
+    return Verdict(dear & (v.log_roas_28d > v.log_target), 1.0 + p.rise)
+
+
+def _volume(v: View, p: View) -> Verdict:
+    carries = (v.purchases_share > (1.0 + p.more) * v.spend_share) & (v.purchases_14d >= p.purchases)
+    return Verdict(carries & (v.log_roas_14d > v.log_target + p.log_of_target), 1.0 + p.rise)
+
+
+def _overfunded(v: View, p: View) -> Verdict:
+    idle = (v.utilisation < p.utilisation) & (v.age_days > 7.0)
+    return Verdict(idle, jnp.clip(v.utilisation * (1.0 + p.headroom), 0.3, 1.0))
+
+
+def _low(v: View, p: View) -> Verdict:
+    below = v.log_target - p.below_target - v.log_roas_14d > p.z * v.sd_roas_14d
+    return Verdict(below, 1.0 - p.cut)
+
+
+def _weak_in_campaign(v: View, p: View) -> Verdict:
+    weaker = v.log_campaign - p.below - v.log_roas_28d > p.z * v.sd_roas_28d
+    return Verdict(weaker, 1.0 - p.cut)
+
+
+def _expensive_clicks(v: View, p: View) -> Verdict:
+    dear = (v.cpc_relative > 1.0 + p.dearer) & (v.cvr_relative < 1.0 + p.conversion)
+    return Verdict(dear & (v.clicks_7d >= p.clicks), 1.0 - p.cut)
+
+
+def _promising(v: View, p: View) -> Verdict:
+    growing = (v.purchases_trend > p.growth) & (v.purchases_28d >= p.purchases)
+    return Verdict(growing & _surely(v, v.log_target, p.z), 1.0 + p.rise)
+
+
+def _stable(v: View, p: View) -> Verdict:
+    calm = (v.revenue_volatility < p.volatility) & (jnp.abs(v.log_roas_14d - v.log_target) < p.band)
+    return Verdict(calm, jnp.exp(p.lean * (v.log_roas_14d - v.log_target)))
+
+
+_G = "performance"
+_RISE, _CUT = "share that is added to the budget", "share of the budget that is taken away"
+_P = "least posterior probability"
+_PURCHASES = "purchases below which nothing is said"
+
+RULES = (
+    Rule(
+        "excellent",
+        _G,
+        "decider",
+        "Raises an ad set that is surely far above the target and spends all it gets.",
+        _excellent,
+        (
+            Parameter("above_high", "log ROAS above the threshold of `high`", "log ratio", 0.02, 1.5, 0.2, "log"),
+            Parameter("probability", _P, "probability", 0.5, 0.99, 0.75),
+            Parameter("utilisation", "spend over budget of 7 days", "share", 0.5, 1.1, 0.88),
+            Parameter("rise_above_high", "share that is added to the rise of `high`", "share", 0.0, 0.7, 0.12),
+        ),
+        "ROAS {roas_14d:.2f} over 14 days, log {log_roas_14d:.2f} ± {sd_roas_14d:.2f}; {utilisation:.0%} spent",
+    ),
+    Rule(
+        "high",
+        _G,
+        "decider",
+        "Raises an ad set that is probably above the target and not in decline.",
+        _high,
+        (
+            Parameter("above_target", "log ROAS above the target", "log ratio", 0.01, 1.0, 0.15, "log"),
+            Parameter("probability", _P, "probability", 0.5, 0.99, 0.7),
+            Parameter("decline", "fall of log ROAS, 7 against 28 days, that is still no decline", "log ratio", 0.0, 0.6, 0.1),
+            Parameter("rise", _RISE, "share", 0.02, 0.6, 0.12),
+        ),
+        "ROAS {roas_14d:.2f} over 14 days, log {log_roas_14d:.2f} ± {sd_roas_14d:.2f}, the target's {log_target:.2f}",
+    ),
+    Rule(
+        "underfunded",
+        _G,
+        "decider",
+        "Raises a small ad set that spends all it gets and earns more than its campaign.",
+        _underfunded,
+        (
+            Parameter("size", "its spend over the mean of its campaign's ad sets", "ratio", 0.1, 1.5, 0.8),
+            Parameter("utilisation", "spend over budget of 7 days", "share", 0.6, 1.1, 0.92),
+            Parameter("better", "ROAS above its campaign's", "share", 0.02, 1.5, 0.15),
+            Parameter("rise", _RISE, "share", 0.02, 0.6, 0.12),
+        ),
+        "{spend_share:.0%} of its campaign's spend at {roas_relative:.2f} times its ROAS, {utilisation:.0%} spent",
+    ),
+    Rule(
+        "efficient",
+        _G,
+        "decider",
+        "Raises an ad set whose purchases cost less than its campaign's.",
+        _efficient,
+        (
+            Parameter("cheaper", "CPA below its campaign's", "share", 0.02, 0.7, 0.15),
+            Parameter("purchases", _PURCHASES, "purchases", 2.0, 80.0, 8.0, "log"),
+            Parameter("rise", _RISE, "share", 0.02, 0.6, 0.08),
+        ),
+        "CPA {cpa_14d:.2f}, {cpa_relative:.2f} times its campaign's, with {purchases_14d:.0f} purchases in 14 days",
+    ),
+    Rule(
+        "high_order_value",
+        _G,
+        "decider",
+        "Raises an ad set whose orders are larger than the account's, at a ROAS above the target.",
+        _high_order_value,
+        (
+            Parameter("larger", "order value above the account's", "share", 0.02, 1.0, 0.12),
+            Parameter("purchases", _PURCHASES, "purchases", 2.0, 80.0, 8.0, "log"),
+            Parameter("rise", _RISE, "share", 0.02, 0.6, 0.06),
+        ),
+        "order value {aov_28d:.2f}, the account's being {account_aov_28d:.2f}",
+    ),
+    Rule(
+        "volume",
+        _G,
+        "decider",
+        "Raises an ad set that brings more of its campaign's purchases than it takes of its spend.",
+        _volume,
+        (
+            Parameter("more", "share of purchases above the share of spend", "share", 0.01, 1.0, 0.08),
+            Parameter("purchases", _PURCHASES, "purchases", 3.0, 150.0, 15.0, "log"),
+            Parameter("of_target", "ROAS to reach, over the target", "ratio", 0.6, 1.3, 0.9),
+            Parameter("rise", _RISE, "share", 0.01, 0.6, 0.06),
+        ),
+        "{purchases_share:.0%} of its campaign's purchases for {spend_share:.0%} of its spend",
+    ),
+    Rule(
+        "low",
+        _G,
+        "decider",
+        "Cuts an ad set that is probably below the target.",
+        _low,
+        (
+            Parameter("below_target", "log ROAS below the target", "log ratio", 0.0, 1.0, 0.12),
+            Parameter("probability", _P, "probability", 0.5, 0.99, 0.75),
+            Parameter("cut", _CUT, "share", 0.02, 0.6, 0.18),
+        ),
+        "ROAS {roas_14d:.2f} over 14 days, log {log_roas_14d:.2f} ± {sd_roas_14d:.2f}, the target's {log_target:.2f}",
+    ),
+    Rule(
+        "weak_in_campaign",
+        _G,
+        "decider",
+        "Cuts an ad set that is surely weaker than its campaign over four weeks.",
+        _weak_in_campaign,
+        (
+            Parameter("below", "log ROAS below the campaign's", "log ratio", 0.0, 1.0, 0.08),
+            Parameter("probability", _P, "probability", 0.5, 0.99, 0.75),
+            Parameter("cut", _CUT, "share", 0.02, 0.6, 0.1),
+        ),
+        "log ROAS {log_roas_28d:.2f} ± {sd_roas_28d:.2f} over 28 days, its campaign's {log_campaign:.2f}",
+    ),
+    Rule(
+        "overfunded",
+        _G,
+        "decider",
+        "Takes back what an ad set does not spend, but for some headroom.",
+        _overfunded,
+        (
+            Parameter("utilisation", "spend over budget of 7 days", "share", 0.3, 0.98, 0.8),
+            Parameter("headroom", "budget above what is spent", "share", 0.0, 0.5, 0.12),
+        ),
+        "{utilisation:.0%} of the budgets of 7 days spent",
+    ),
+    Rule(
+        "expensive_clicks",
+        _G,
+        "decider",
+        "Cuts an ad set whose clicks cost more than its campaign's without buying more often.",
+        _expensive_clicks,
+        (
+            Parameter("dearer", "CPC above its campaign's", "share", 0.02, 1.5, 0.18),
+            Parameter("conversion", "CVR above its campaign's that would justify it", "share", 0.0, 0.5, 0.05),
+            Parameter("clicks", "clicks of 7 days, below which nothing is said", "clicks", 10.0, 2000.0, 80.0, "log"),
+            Parameter("cut", _CUT, "share", 0.02, 0.6, 0.08),
+        ),
+        "CPC {cpc_relative:.2f} and CVR {cvr_relative:.2f} times its campaign's",
+    ),
+    Rule(
+        "promising",
+        _G,
+        "decider",
+        "Raises a little an ad set that sells more from week to week and is rather above the target.",
+        _promising,
+        (
+            Parameter("growth", "rise of log purchases a day, 7 against 28 days", "log ratio", 0.0, 0.8, 0.08),
+            Parameter("purchases", "purchases of 28 days, below which nothing is said", "purchases", 2.0, 100.0, 10.0, "log"),
+            Parameter("probability", _P, "probability", 0.3, 0.95, 0.52),
+            Parameter("rise", _RISE, "share", 0.01, 0.5, 0.05),
+        ),
+        "purchases a day changed by {purchases_trend:+.0%} (log), log ROAS {log_roas_14d:.2f} ± {sd_roas_14d:.2f}",
+    ),
+    Rule(
+        "stable",
+        _G,
+        "decider",
+        "Leans a calm ad set near the target towards what it earns.",
+        _stable,
+        (
+            Parameter("volatility", "standard deviation over mean of daily revenue", "ratio", 0.1, 2.0, 0.6),
+            Parameter("band", "distance of log ROAS from the target", "log ratio", 0.02, 0.6, 0.2),
+            Parameter("lean", "log budget per log ROAS", "ratio", 0.0, 1.0, 0.3),
+        ),
+        "revenue varies by {revenue_volatility:.0%} a day at a log ROAS of {log_roas_14d:.2f}, the target's {log_target:.2f}",
+    ),
+)
