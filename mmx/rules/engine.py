@@ -59,7 +59,7 @@ class Details(NamedTuple):
 
     Attributes
     ----------
-    view : View
+    view : dict
         What the rules saw.
     modified : array of bool, (modifier, ad set)
         Modifiers that changed a factor by more than a thousandth.
@@ -71,7 +71,7 @@ class Details(NamedTuple):
         Edit rules that left out a move.
     """
 
-    view: View
+    view: dict[str, Any]
     modified: Any
     moneys: Any
     binds: Any
@@ -200,7 +200,7 @@ def _decide(
         else jnp.zeros((0, len(want)), bool)
     )
     skipped = jnp.stack(left_out) & (move > 0.0) if left_out else jnp.zeros((0, len(want)), bool)
-    return decision, Details(view, modified, jnp.stack(jnp.broadcast_arrays(*moneys)), binds, skipped)
+    return decision, Details(dict(view), modified, jnp.stack(jnp.broadcast_arrays(*moneys)), binds, skipped)
 
 
 def _first(engine: Engine, values: dict[str, View], view: View, running: Any) -> _Chosen:
