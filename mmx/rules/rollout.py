@@ -129,7 +129,7 @@ def roll(
     rest = -len(vectors) % sets
     padded = np.concatenate([vectors, np.repeat(vectors[-1:], rest, axis=0)])
     cast = partial(_cast, dtype=dtype)
-    start, account, future = cast(start), cast(_columns(account)), cast(future._replace(days=_columns(future.days, 1)))
+    start, account, future = cast(start), cast(columns(account)), cast(future._replace(days=columns(future.days, 1)))
     run = _compiled(engine, step, immature_days, sets, draws)
     parts = [
         jax.device_get(run(jnp.asarray(padded[i : i + sets].T, dtype), start, account, future))
@@ -215,7 +215,7 @@ def _wide(value: Any, lanes: int) -> Any:
     return jnp.broadcast_to(value[..., None], (*value.shape, lanes)) if jnp.ndim(value) else value
 
 
-def _columns(group: Any, leading: int = 0) -> Any:
+def columns(group: Any, leading: int = 0) -> Any:
     """Arrays over ad sets get a lane axis; ``member`` and what is no array over ad sets stay as they are."""
     named = {
         name: value[..., None]
