@@ -189,7 +189,9 @@ def recommend(
 
 @app.command()
 def simulate(
-    world: Annotated[str | None, typer.Argument(metavar="WORLD", help="clean, geo, confounded, zero, ...")] = None,
+    world: Annotated[
+        str | None, typer.Argument(metavar="WORLD", help="clean, geo, confounded, zero, ...; account: daily ads.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Table to write, .csv or .parquet.")] = None,
     like: Annotated[str | None, typer.Option("--like", metavar="CONFIG", help="A stand-in with this file's columns.")] = None,
     variant: Annotated[
@@ -201,16 +203,19 @@ def simulate(
     """Simulate a world with known truth: a table, its truth as JSON, and a configuration that fits it."""
     if (world is None) == (like is None):
         raise typer.BadParameter("name a world, or give --like CONFIG: one of the two")
-    if like is not None and variant != "named":
-        raise typer.BadParameter("--variant is for the named worlds, not for --like")
+    if (like is not None or (world or "").startswith("account")) and variant != "named":
+        raise typer.BadParameter("--variant is for the named worlds of weeks, not for accounts and --like")
     if out is None:
         raise typer.BadParameter("give --out FILE, ending in .csv or .parquet")
     from mmx import worlds
 
+    made: worlds.Simulated | worlds.SimulatedAccount
     if like is not None:
         from mmx.config import read_config
 
         made = worlds.like(read_config(like), seed=seed)
+    elif world in worlds.ACCOUNTS:
+        made = worlds.simulate_account(world, seed=seed)
     else:
         made = worlds.simulate(str(world), seed=seed, variant=variant)
     for what, path in zip(("table", "truth", "configuration"), worlds.write(made, out, force=force), strict=True):
