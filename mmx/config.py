@@ -79,6 +79,7 @@ def read_config(
     local = Path("configs/default.yaml")
     if local.is_file():
         layers.append(_read(local))
+    defaults = len(layers)
     named: Path | None = None
     if source is None:
         if customer is None or platform is None:
@@ -97,7 +98,7 @@ def read_config(
     merged: dict[str, Any] = {}
     for layer in layers:
         merged = merge(merged, layer)
-    stated = {key for layer in layers[1:] for key in layer}
+    stated = {key for layer in layers[defaults:] for key in layer}
     if "ads" in stated and "data" not in stated:  # The defaults of a table that is not there say nothing.
         merged["data"] = None
     merged.setdefault("name", "mmx" if named is None else named.stem if customer is None else f"{customer}_{platform}")
