@@ -120,8 +120,8 @@ class AdsSettings(Frozen):
     adset_key : tuple of str
         What tells ad sets apart; joined by `` / ``.
     budget : {"column", "from_spend", "campaign"}
-        ``column``: the ad set's daily budget. ``campaign``: the column is the campaign's, of which an ad set has its share of the
-        last 7 days' spend. ``from_spend``: the mean of the last 7 days with spend.
+        ``column``: the ad set's daily budget. ``campaign``: the column is the campaign's, of which an ad set has its share
+        of the last 7 days' spend. ``from_spend``: the mean of the last 7 days with spend.
     paused : tuple of str
         Values of ``status`` with which an ad set has no budget.
     recover : tuple of str

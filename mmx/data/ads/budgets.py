@@ -32,9 +32,7 @@ def write_budgets(con: duckdb.DuckDBPyConnection, settings: AdsSettings) -> list
     con.execute(
         "CREATE OR REPLACE TABLE budget_adset AS WITH ends AS ("
         "SELECT d.id AS id, any_value(n.first_day) AS first_day, max(day) AS last_day, any_value(t.end_day) AS end_day "
-        "FROM days_adset AS d JOIN names_adset AS n ON n.id = d.id JOIN (SELECT n.account_id AS account_id, "
-        "max(d.day) AS end_day FROM days_adset AS d JOIN names_adset AS n ON n.id = d.id GROUP BY 1) AS t "
-        "ON t.account_id = n.account_id GROUP BY d.id), "
+        "FROM days_adset AS d JOIN names_adset AS n ON n.id = d.id JOIN end_days AS t USING (account_id) GROUP BY d.id), "
         f"spine AS (SELECT id, first_day, unnest(range(first_day, least(last_day + {last}, end_day) + INTERVAL 1 DAY, "
         "INTERVAL 1 DAY))::DATE AS day FROM ends), "
         "held AS (SELECT s.id AS id, s.day AS day, s.first_day AS first_day, "
@@ -86,8 +84,8 @@ def _with_changes(level: str) -> str:
 def _notes(settings: AdsSettings) -> list[str]:
     if settings.budget == "from_spend":
         return [
-            "budgets are not known: an ad set's is taken to be the mean of its last 7 days with spend, so that budget_change and "
-            "days_since_change speak of spend, and utilisation is near 1 (ads.budget: from_spend)"
+            "budgets are not known: an ad set's is taken to be the mean of its last 7 days with spend, so that budget_change "
+            "and days_since_change speak of spend, and utilisation is near 1 (ads.budget: from_spend)"
         ]
     if settings.budget == "campaign":
         return ["budgets are the campaigns': an ad set's is its share by the spend of the last 7 days (ads.budget: campaign)"]

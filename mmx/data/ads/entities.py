@@ -1,7 +1,8 @@
 """Accounts, campaigns, ad sets and ads as numbered tables, and their days: one row per entity and day with a row in the table.
 
 ``names_LEVEL`` has ``id``, ``parent`` (id in the level above), ``account_id``, ``name`` and ``first_day``; ``days_LEVEL`` has
-``id``, ``day`` and the metrics. Reach is added over splits and ads, so that people reached twice count twice.
+``id``, ``day`` and the metrics; ``end_days`` has the last day of each account. Reach is
+ added over splits and ads, so that people reached twice count twice.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmx.data.ads.layouts import SPLITS
 from mmx.data.ads.repair import MARKED
+from mmx.data.ads.sources import quoted
 from mmx.data.ads.typed import METRICS
 from mmx.data.cells import listed, plural
 from mmx.errors import DataError, Problem
@@ -50,19 +52,23 @@ def number_entities(con: duckdb.DuckDBPyConnection, layout: Layout, settings: Ad
     _one_campaign(con)
     _number(con)
     flags = ", ".join(f"bool_or({m}_recovered) AS {m}_recovered" for m in MARKED)
-    paused = ", ".join(f"'{value.lower()}'" for value in settings.paused) or "''"
+    paused = ", ".join(quoted(value.lower()) for value in settings.paused) or "''"
     sums = ", ".join(f"sum({m}) AS {m}" for m in METRICS)
     own = "names_ad.id" if ad == "ad" else "names_adset.id"
     join = "JOIN names_ad ON names_ad.parent = names_adset.id AND names_ad.name = f.ad" if ad == "ad" else ""
     if ad == "ad":
         _number_ads(con, adset)
     con.execute(
-        f"CREATE OR REPLACE TABLE days_{levels[-1]} AS SELECT {own} AS id, any_value(names_adset.id) AS adset_id, f.day AS day, "
-        f"{sums}, max(budget) AS budget, bool_or(coalesce(lower(status) IN ({paused}), false)) AS paused, {flags} "
-        f"FROM (SELECT * REPLACE ({adset} AS adset, {ad} AS ad) FROM filled) AS f "
+        f"CREATE OR REPLACE TABLE days_{levels[-1]} AS SELECT {own} AS id, any_value(names_adset.id) AS adset_id, "
+        f"f.day AS day, {sums}, max(budget) AS budget, "
+        f"bool_or(coalesce(lower(status) IN ({paused}), false)) AS paused, {flags} FROM (SELECT * REPLACE ({adset} AS adset, {ad} AS ad) FROM filled) AS f "
         f"JOIN names_account ON names_account.name = f.account "
         "JOIN names_adset ON names_adset.account_id = names_account.id AND names_adset.name = f.adset "
         f"{join} GROUP BY {own}, f.day"
+    )
+    con.execute(
+        "CREATE OR REPLACE TABLE end_days AS SELECT a.id AS account_id, max(f.day) AS end_day FROM filled AS f "
+        "JOIN names_account AS a ON a.name = f.account GROUP BY a.id"
     )
     con.execute("DROP VIEW filled")
     con.execute("DROP TABLE whole")
@@ -91,9 +97,7 @@ def _one_campaign(con: duckdb.DuckDBPyConnection) -> None:
     if several:
         came = listed([f"{name!r} lies in {plural(count, 'campaign')}" for name, count in several])
         remedy = "Write ads.adset_key: [campaign, adset]."
-        raise DataError(
-            "ad sets cannot be told apart", [Problem("ads.adset_key", came, "each ad set in one campaign", remedy)]
-        )
+        raise DataError("ad sets cannot be told apart", [Problem("ads.adset_key", came, "each ad set in one campaign", remedy)])
 
 
 def _number(con: duckdb.DuckDBPyConnection) -> None:
@@ -118,8 +122,8 @@ def _number(con: duckdb.DuckDBPyConnection) -> None:
 
 def _number_ads(con: duckdb.DuckDBPyConnection, adset: str) -> None:
     con.execute(
-        "CREATE OR REPLACE TABLE names_ad AS SELECT row_number() OVER (ORDER BY s.id, r.ad)::INTEGER - 1 AS id, s.id AS parent, "
-        "s.account_id AS account_id, r.ad AS name, r.first_day AS first_day FROM "
+        "CREATE OR REPLACE TABLE names_ad AS SELECT row_number() OVER (ORDER BY s.id, r.ad)::INTEGER - 1 AS id, "
+        "s.id AS parent, s.account_id AS account_id, r.ad AS name, r.first_day AS first_day FROM "
         f"(SELECT account, {adset} AS adset, ad, min(day) AS first_day FROM filled GROUP BY ALL) AS r "
         "JOIN names_account AS a ON a.name = r.account "
         "JOIN names_adset AS s ON s.account_id = a.id AND s.name = r.adset"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mmx.data.ads.layouts import NUMBERS, TEXTS, Layout, require
-from mmx.data.ads.sources import locate_all, name_of, open_table, quoted, sha256_of
+from mmx.data.ads.sources import locate_all, name_of, open_table, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,7 +23,7 @@ MICROS = 1e6
 
 def facebook(con: duckdb.DuckDBPyConnection, settings: AdsSettings) -> Layout:
     """Tables of Fivetran's ``facebook_ads`` schema; see ``mmx.data.ads.layouts.files``."""
-    tables, digests = _open(con, settings)
+    tables, files = _open(con, settings)
     clicks = next((c for c in ("inline_link_clicks", "clicks") if c in tables["basic_ad"]), "inline_link_clicks")
     require(tables["basic_ad"], "basic_ad", ("ad_id", "date", "account_id", "impressions", "spend", clicks))
     require(tables["ad_history"], "ad_history", ("id", "ad_set_id", "campaign_id", "name", "updated_time"))
@@ -63,12 +63,12 @@ def facebook(con: duckdb.DuckDBPyConnection, settings: AdsSettings) -> Layout:
         f"LEFT JOIN purchases_of AS p ON p.ad_id = b.ad_id::VARCHAR AND p.date = {day} "
         f"LEFT JOIN revenue_of AS r ON r.ad_id = b.ad_id::VARCHAR AND r.date = {day}"
     )
-    return _layout(columns, joins, digests, notes)
+    return _layout(columns, joins, files, notes)
 
 
 def google(con: duckdb.DuckDBPyConnection, settings: AdsSettings) -> Layout:
     """Tables of Fivetran's ``google_ads`` schema; see ``mmx.data.ads.layouts.files``."""
-    tables, digests = _open(con, settings)
+    tables, files = _open(con, settings)
     stats = "ad_stats" if "ad_stats" in tables else "ad_group_stats"
     has = tables[stats]
     require(has, stats, ("customer_id", "date", "campaign_id", "cost_micros", "impressions", "clicks"))
@@ -108,16 +108,17 @@ def google(con: duckdb.DuckDBPyConnection, settings: AdsSettings) -> Layout:
         f"{stats} AS b LEFT JOIN campaign_history_now AS c ON c.id = b.campaign_id::VARCHAR "
         f"LEFT JOIN ad_group_history_now AS g ON g.id = {group}"
     )
-    return _layout(columns, joins, digests, notes)
+    return _layout(columns, joins, files, notes)
 
 
-def _open(con: duckdb.DuckDBPyConnection, settings: AdsSettings) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    tables, digests = {}, {}
+def _open(con: duckdb.DuckDBPyConnection, settings: AdsSettings) -> tuple[dict[str, dict[str, str]], list[str]]:
+    tables: dict[str, dict[str, str]] = {}
+    files: list[str] = []
     for table, file in settings.tables.items():
         paths = locate_all([file], f"ads.tables.{table}")
         tables[table] = open_table(con, table, paths, settings)
-        digests |= sha256_of(paths)
-    return tables, digests
+        files += map(str, paths)
+    return tables, files
 
 
 def _latest(con: duckdb.DuckDBPyConnection, table: str, time: str, more: str = "") -> None:
@@ -156,8 +157,11 @@ def _actions(con: duckdb.DuckDBPyConnection, table: str, metric: str, kinds: str
 
 
 def _joined(con: duckdb.DuckDBPyConnection, table: str, left: str, right: str, other: str) -> str:
-    rows, apart = _row(con, f"SELECT count(*), count(*) FILTER (id_there IS NULL) FROM (SELECT 1, {_side(right)} AS id_there "
-                            f"FROM {left} LEFT JOIN {right})")
+    rows, apart = _row(
+        con,
+        f"SELECT count(*), count(*) FILTER (id_there IS NULL) FROM (SELECT 1, {_side(right)} AS id_there "
+        f"FROM {left} LEFT JOIN {right})",
+    )
     return f"{table}: {apart} of {rows} rows have no name in {other} (their id stands for it)"
 
 
@@ -171,8 +175,8 @@ def _row(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
     return tuple(int(v) for v in row)
 
 
-def _layout(columns: Mapping[str, str], joins: str, digests: Mapping[str, str], notes: list[str]) -> Layout:
+def _layout(columns: Mapping[str, str], joins: str, files: list[str], notes: list[str]) -> Layout:
     parts = [f"({columns.get(name, 'NULL')})::VARCHAR AS {name}" for name in (*TEXTS, *NUMBERS)]
     present = frozenset(name for name, sql in columns.items() if sql != "NULL")
     shown = {name: name for name in columns}
-    return Layout(f"SELECT {', '.join(parts)} FROM {joins}", present, shown, digests, tuple(notes))
+    return Layout(f"SELECT {', '.join(parts)} FROM {joins}", present, shown, tuple(files), tuple(notes))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmx.data.ads.sources import locate_all, name_of, open_table, sha256_of
+from mmx.data.ads.sources import locate_all, name_of, open_table
 from mmx.data.cells import listed
 from mmx.errors import DataError, Problem
 
@@ -83,8 +83,7 @@ class Layout:
         Canonical columns that the table has.
     shown : mapping of str to str
         What the table calls them.
-    digests : mapping of str to str
-        Digest of each file.
+    paths : tuple of str
     notes : tuple of str
         What a reader should know of the reading.
     """
@@ -92,7 +91,7 @@ class Layout:
     sql: str
     present: frozenset[str]
     shown: Mapping[str, str]
-    digests: Mapping[str, str]
+    paths: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -110,14 +109,14 @@ def files(con: duckdb.DuckDBPyConnection, settings: AdsSettings) -> Layout:
     found = {name: hit for name, options in known.items() if (hit := _first(options, columns)) is not None}
     found |= {str(name): column for name, column in settings.columns.items()}
     _check(found, columns, settings, paths)
-    parts = [f"{_text(found.get(name))} AS {name}" for name in TEXTS]
+    parts = [f"{_text(found.get(name), name in settings.names.unify)} AS {name}" for name in TEXTS]
     parts += [f"{_number(name, found.get(name), settings.table_schema)} AS {name}" for name in NUMBERS]
     notes = []
     if settings.table_schema != "flat":
         notes.append(f"columns of {settings.table_schema}: {', '.join(f'{k} = {v!r}' for k, v in found.items())}")
     if settings.table_schema == "meta_export":
         notes.append(f"empty cells of {', '.join(n for n in BLANK_IS_ZERO if n in found)} are zero, as Meta writes them")
-    return Layout(f"SELECT {', '.join(parts)} FROM source", frozenset(found), found, sha256_of(paths), tuple(notes))
+    return Layout(f"SELECT {', '.join(parts)} FROM source", frozenset(found), found, tuple(map(str, paths)), tuple(notes))
 
 
 def require(columns: Mapping[str, str], table: str, needed: tuple[str, ...]) -> None:
@@ -129,7 +128,10 @@ def require(columns: Mapping[str, str], table: str, needed: tuple[str, ...]) -> 
     """
     if lacking := [name for name in needed if name not in columns]:
         problem = Problem(
-            f"ads.tables.{table}", f"it lacks {', '.join(lacking)}; it has {listed(list(columns), 30)}", "Fivetran's columns", ""
+            f"ads.tables.{table}",
+            f"it lacks {', '.join(lacking)}; it has {listed(list(columns), 30)}",
+            "Fivetran's columns",
+            "",
         )
         raise DataError(f"the table {table} cannot be used", [problem])
 
@@ -163,8 +165,12 @@ def _first(options: tuple[str, ...], columns: list[str]) -> str | None:
     return None
 
 
-def _text(column: str | None) -> str:
-    return "NULL::VARCHAR" if column is None else f"nullif(trim({name_of(column)}::VARCHAR), '')"
+def _text(column: str | None, exact: bool = False) -> str:
+    """Return a cell without spaces around it, null where it is empty; ``exact`` keeps the spaces, which are a spelling."""
+    if column is None:
+        return "NULL::VARCHAR"
+    cell = f"{name_of(column)}::VARCHAR"
+    return f"CASE WHEN trim({cell}) <> '' THEN {cell} END" if exact else f"nullif(trim({cell}), '')"
 
 
 def _number(name: str, column: str | None, schema: str) -> str:

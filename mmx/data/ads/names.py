@@ -129,7 +129,7 @@ def unify(
             groups[name] = [*groups[name], *groups.pop(slip)]
     named = {s: name for name, members in groups.items() for s in members}
     named |= {s: s for s in pinned if s in rows and s not in said} | said
-    how |= {s: "mapping" for s in said} | {s: "same" for s in pinned if s in rows and s not in said}
+    how |= dict.fromkeys(said, "mapping") | {s: "same" for s in pinned if s in rows and s not in said}
     found = (Spelling(s, named[s], count, how[s]) for s, count in rows.items())
     ordered = sorted(found, key=lambda s: (s.name, s.spelling != s.name, -s.rows, s.spelling))
     return Unified(

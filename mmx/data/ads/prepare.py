@@ -12,6 +12,7 @@ from mmx.data.ads.entities import number_entities
 from mmx.data.ads.fivetran import facebook, google
 from mmx.data.ads.layouts import Layout, files
 from mmx.data.ads.names import Unified
+from mmx.data.ads.orders import read_orders
 from mmx.data.ads.repair import Recovery, recover
 from mmx.data.ads.spellings import unify_names
 from mmx.data.ads.typed import RawTotals, read_typed
@@ -42,7 +43,6 @@ class Prepared:
         Rows that were added to another of the same ad and day.
     end : date
         Last day of the table.
-    digests : mapping of str to str
     notes : tuple of str
     """
 
@@ -54,7 +54,6 @@ class Prepared:
     policies: Mapping[str, int]
     doubled: int
     end: dt.date
-    digests: Mapping[str, str]
     notes: tuple[str, ...]
 
 
@@ -85,8 +84,10 @@ def prepare(con: duckdb.DuckDBPyConnection, settings: AdsSettings, tell: Callabl
     tell("add up the levels")
     levels, doubled = number_entities(con, layout, settings)
     tell("lay out budgets")
-    notes = (*layout.notes, *write_budgets(con, settings))
-    return Prepared(levels, raw, row[0], unified, tuple(recovered), policies, doubled, row[1], layout.digests, notes)
+    notes = [*layout.notes, *write_budgets(con, settings)]
+    if settings.orders is not None:
+        notes += read_orders(con, settings, settings.orders)
+    return Prepared(levels, raw, row[0], unified, tuple(recovered), policies, doubled, row[1], tuple(notes))
 
 
 def lay_out(con: duckdb.DuckDBPyConnection, settings: AdsSettings) -> Layout:

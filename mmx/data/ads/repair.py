@@ -113,8 +113,7 @@ def recover(con: duckdb.DuckDBPyConnection, layout: Layout, settings: AdsSetting
 def _disagrees(con: duckdb.DuckDBPyConnection, metric: str, formula: Formula, settings: AdsSettings) -> Problem | None:
     error, rows = _row(
         con,
-        f"SELECT median(abs({formula.sql} - {metric}) / {metric}), count(*) FROM typed "
-        f"WHERE {metric} > 0 AND {formula.given}",
+        f"SELECT median(abs({formula.sql} - {metric}) / {metric}), count(*) FROM typed WHERE {metric} > 0 AND {formula.given}",
     )
     if rows == 0 or error <= settings.recover_error:
         return None
@@ -126,7 +125,11 @@ def _disagrees(con: duckdb.DuckDBPyConnection, metric: str, formula: Formula, se
 def _count(con: duckdb.DuckDBPyConnection, metric: str, formula: Formula) -> Recovery:
     ratio = formula.ratio
     digits = next(
-        (k for k in range(DIGITS) if _row(con, f"SELECT coalesce(bool_and(round({ratio}, {k}) = {ratio}), true)::INT FROM typed")[0]),
+        (
+            k
+            for k in range(DIGITS)
+            if _row(con, f"SELECT coalesce(bool_and(round({ratio}, {k}) = {ratio}), true)::INT FROM typed")[0]
+        ),
         DIGITS,
     )
     missing, recovered, least = _row(
@@ -157,10 +160,8 @@ def _policies(con: duckdb.DuckDBPyConnection, layout: Layout, settings: AdsSetti
     if dropped:
         con.execute(f"DELETE FROM whole WHERE {' OR '.join(f'{m} IS NULL' for m in dropped)}")
     zero = [m for m in METRICS if getattr(settings.missing, m) == "zero"]
-    if zero:
-        con.execute(f"CREATE OR REPLACE VIEW filled AS SELECT * REPLACE ({', '.join(f'coalesce({m}, 0) AS {m}' for m in zero)}) FROM whole")
-    else:
-        con.execute("CREATE OR REPLACE VIEW filled AS SELECT * FROM whole")
+    filled = f"REPLACE ({', '.join(f'coalesce({m}, 0) AS {m}' for m in zero)})" if zero else ""
+    con.execute(f"CREATE OR REPLACE VIEW filled AS SELECT * {filled} FROM whole")
     return done
 
 

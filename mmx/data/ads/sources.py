@@ -70,6 +70,22 @@ def locate_all(named: Sequence[str], key: str) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def input_files(settings: AdsSettings) -> list[Path]:
+    """All files that a configuration names, orders included.
+
+    Raises
+    ------
+    DataError
+        Where one is missing.
+    """
+    found = locate_all(settings.files, "ads.files")
+    for table, name in settings.tables.items():
+        found += locate_all([name], f"ads.tables.{table}")
+    if settings.orders is not None:
+        found += locate_all(settings.orders.files, "ads.orders.files")
+    return found
+
+
 def sha256_of(paths: Sequence[Path]) -> dict[str, str]:
     """Digest of each file's bytes, by its path."""
     digests = {}
@@ -115,7 +131,7 @@ def open_table(con: duckdb.DuckDBPyConnection, name: str, paths: Sequence[Path],
     return columns
 
 
-def unreadable(paths: Sequence[Path], error: Exception) -> DataError:
+def unreadable(paths: Sequence[Path | str], error: Exception) -> DataError:
     """Return DuckDB's refusal of a file in our words."""
     first = str(error).strip().splitlines()[0]
     remedy = "Check ads.delimiter, ads.skip_lines and the rows named above; save the table as CSV (UTF-8) or Parquet."

@@ -30,11 +30,14 @@ def unify_names(con: duckdb.DuckDBPyConnection, layout: Layout, settings: AdsSet
     DataError
         For ambiguous spellings whose policy is ``refuse``, and mapped spellings that the table lacks.
     """
-    names, found, problems = settings.names, {}, []
+    names, problems = settings.names, []
+    found: dict[str, Unified] = {}
     for column in [c for c in ENTITIES if c in names.unify or c in names.mapping]:
         if column not in layout.present:
             problems.append(
-                Problem(f"ads.names: {column}", "the table has no such column", f"one of {listed(sorted(layout.present), 20)}", "")
+                Problem(
+                    f"ads.names: {column}", "the table has no such column", f"one of {listed(sorted(layout.present), 20)}", ""
+                )
             )
             continue
         rows = dict(con.execute(f"SELECT {column}, count(*) FROM typed GROUP BY 1 ORDER BY 1").fetchall())
@@ -47,12 +50,12 @@ def unify_names(con: duckdb.DuckDBPyConnection, layout: Layout, settings: AdsSet
         found[column] = unified
     if problems:
         raise DataError("the names of the table of ads cannot be unified", problems)
-    for column, unified in found.items():
+    for name, unified in found.items():
         changed = [(s.spelling, s.name) for s in unified.spellings if s.spelling != s.name]
         if changed:
             con.execute("CREATE OR REPLACE TEMP TABLE renamed (spelling VARCHAR, name VARCHAR)")
             con.executemany("INSERT INTO renamed VALUES (?, ?)", changed)
-            con.execute(f"UPDATE typed SET {column} = renamed.name FROM renamed WHERE typed.{column} = renamed.spelling")
+            con.execute(f"UPDATE typed SET {name} = renamed.name FROM renamed WHERE typed.{name} = renamed.spelling")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Cells of a table of ads as dates and numbers, held against what such a table must be; raw totals and missing cells counted."""
+"""Cells of a table of ads as dates and numbers, held against what such a table must be; totals and empty cells counted."""
 
 from __future__ import annotations
 
@@ -53,12 +53,14 @@ def read_typed(con: duckdb.DuckDBPyConnection, layout: Layout, settings: AdsSett
     try:
         con.execute(f"CREATE OR REPLACE TABLE typed AS {_sql(layout, settings)}")
     except duckdb.Error as error:
-        raise unreadable([*layout.digests], error) from error
+        raise unreadable(layout.paths, error) from error
     problems = _bad_cells(con, layout) + _negative(con, layout) + _nameless(con, layout, settings)
     if not problems and _one(con, "SELECT count(*) FROM typed") == 0:
-        problems.append(Problem("the table", "it has a header and no rows", "one row per ad and day", "Export the table again."))
+        problems.append(
+            Problem("the table", "it has a header and no rows", "one row per ad and day", "Export the table again.")
+        )
     if problems:
-        raise DataError(f"the table of ads {listed([*layout.digests])} cannot be used", problems)
+        raise DataError(f"the table of ads {listed(layout.paths)} cannot be used", problems)
     con.execute("ALTER TABLE typed DROP COLUMN bad")
     sums = ", ".join(f"coalesce(sum({m}), 0), count(*) - count({m})" for m in METRICS)
     row = con.execute(f"SELECT count(*), min(day), max(day), {sums} FROM typed").fetchone()
@@ -116,7 +118,7 @@ def _negative(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Problem]:
 
 
 def _nameless(con: duckdb.DuckDBPyConnection, layout: Layout, settings: AdsSettings) -> list[Problem]:
-    keys = [name for name in ("account", "campaign", "ad") if name in layout.present]
+    keys: list[str] = [name for name in ("account", "campaign", "ad") if name in layout.present]
     keys += [name for name in settings.adset_key if name not in keys]
     problems = []
     for name in [*keys, "day"]:
