@@ -262,6 +262,34 @@ def lift(
 
 
 @app.command()
+def features(
+    config: ConfigArgument = None,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Output folder, brought up to date; NAME-features in output.dir."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Compute every month, also those whose input did not change.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="Print every feature with its meaning, and nothing else.")] = False,
+    customer: CustomerOption = None,
+    platform: PlatformOption = None,
+) -> None:
+    """Compute features of ads, ad sets, campaigns and accounts from daily tables, by month."""
+    from mmx.report.features_terminal import print_feature_list, print_features
+
+    if listing:
+        from mmx.data.ads.definitions import FEATURES
+
+        print_feature_list(FEATURES)
+        return
+    settings = _config(config, overrides, customer, platform, None)
+    from mmx.workflows.features import run_features
+
+    done = run_features(settings, out=out, force=force)
+    print_features(done.summary, done.folder)
+
+
+@app.command()
 def demo(
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0)] = 1,
     overrides: Overrides = None,

@@ -156,7 +156,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(path: str, message: str) -> 
     assert message in text
 
 
-@pytest.mark.parametrize("path", ["model.hierarchy", "model.holidays", "backtest", "tune", "ads", "rules"])
+@pytest.mark.parametrize("path", ["model.hierarchy", "model.holidays", "backtest", "tune", "rules"])
 def test_reserved_keys_are_refused_with_a_sentence(path: str) -> None:
     text = refusal(overrides=[f"{path}={{}}"])
     assert f"{path}: this key is reserved for a later version" in text

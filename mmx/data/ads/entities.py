@@ -1,0 +1,147 @@
+"""Accounts, campaigns, ad sets and ads as numbered tables, and their days: one row per entity and day with a row in the table.
+
+``names_LEVEL`` has ``id``, ``parent`` (id in the level above), ``account_id``, ``name`` and ``first_day``; ``days_LEVEL`` has
+``id``, ``day`` and the metrics; ``end_days`` has the last day of each account. Reach is
+ added over splits and ads, so that people reached twice count twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmx.data.ads.layouts import SPLITS
+from mmx.data.ads.repair import MARKED
+from mmx.data.ads.sources import quoted
+from mmx.data.ads.typed import METRICS
+from mmx.data.cells import listed, plural
+from mmx.errors import DataError, Problem
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from mmx.ads_settings import AdsSettings
+    from mmx.data.ads.layouts import Layout
+
+LEVELS = ("account", "campaign", "adset", "ad")
+PARENT = {"campaign": "account", "adset": "campaign", "ad": "adset"}
+
+
+def number_entities(con: duckdb.DuckDBPyConnection, layout: Layout, settings: AdsSettings) -> tuple[tuple[str, ...], int]:
+    """Write the tables of names and days from ``filled``.
+
+    Returns
+    -------
+    tuple
+        Levels that the table has, and the number of rows that were added to others by ``duplicates: sum``.
+
+    Raises
+    ------
+    DataError
+        For rows that stand twice, and ad sets in several campaigns.
+    """
+    levels = LEVELS if "ad" in layout.present else LEVELS[:3]
+    adset = f"concat_ws(' / ', {', '.join(settings.adset_key)})"
+    ad = "ad" if "ad" in layout.present else "NULL::VARCHAR"
+    splits = [s for s in SPLITS if s in layout.present and s not in settings.adset_key]
+    key = ", ".join([f"{adset} AS adset", f"{ad} AS ad", *splits])
+    doubled = _doubled(con, key, settings)
+    con.execute(
+        "CREATE OR REPLACE TABLE names_adset_raw AS SELECT account, campaign, adset, min(day) AS first_day FROM "
+        f"(SELECT account, campaign, {adset} AS adset, day FROM filled) GROUP BY ALL"
+    )
+    _one_campaign(con)
+    _number(con)
+    flags = ", ".join(f"bool_or({m}_recovered) AS {m}_recovered" for m in MARKED)
+    paused = ", ".join(quoted(value.lower()) for value in settings.paused) or "''"
+    sums = ", ".join(f"sum({m}) AS {m}" for m in METRICS)
+    own = "names_ad.id" if ad == "ad" else "names_adset.id"
+    join = "JOIN names_ad ON names_ad.parent = names_adset.id AND names_ad.name = f.ad" if ad == "ad" else ""
+    if ad == "ad":
+        _number_ads(con, adset)
+    con.execute(
+        f"CREATE OR REPLACE TABLE days_{levels[-1]} AS SELECT {own} AS id, any_value(names_adset.id) AS adset_id, "
+        f"f.day AS day, {sums}, max(budget) AS budget, "
+        f"bool_or(coalesce(lower(status) IN ({paused}), false)) AS paused, {flags} FROM (SELECT * REPLACE ({adset} AS adset, {ad} AS ad) FROM filled) AS f "
+        f"JOIN names_account ON names_account.name = f.account "
+        "JOIN names_adset ON names_adset.account_id = names_account.id AND names_adset.name = f.adset "
+        f"{join} GROUP BY {own}, f.day"
+    )
+    con.execute(
+        "CREATE OR REPLACE TABLE end_days AS SELECT a.id AS account_id, max(f.day) AS end_day FROM filled AS f "
+        "JOIN names_account AS a ON a.name = f.account GROUP BY a.id"
+    )
+    con.execute("DROP VIEW filled")
+    con.execute("DROP TABLE whole")
+    _sum_up(con, levels)
+    return levels, doubled
+
+
+def _doubled(con: duckdb.DuckDBPyConnection, key: str, settings: AdsSettings) -> int:
+    same = f"SELECT account, campaign, {key}, day, count(*) AS rows FROM filled GROUP BY ALL HAVING count(*) > 1"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE doubled AS {same}")
+    row = con.execute("SELECT count(*), coalesce(sum(rows) - count(*), 0) FROM doubled").fetchone()
+    assert row is not None
+    if row[0] and settings.duplicates == "refuse":
+        some = con.execute("SELECT campaign, adset, ad, day FROM doubled ORDER BY ALL LIMIT 5").fetchall()
+        shown = listed([" / ".join(str(v) for v in r if v is not None) for r in some])
+        remedy = "Name the columns that tell them apart (placement, device, country ...), or write ads.duplicates: sum."
+        problem = Problem("the table", f"{plural(row[0], 'ad and day')} on several rows: {shown}", "one row each", remedy)
+        raise DataError("the table of ads has rows that stand twice", [problem])
+    return int(row[1])
+
+
+def _one_campaign(con: duckdb.DuckDBPyConnection) -> None:
+    several = con.execute(
+        "SELECT adset, count(*) FROM names_adset_raw GROUP BY account, adset HAVING count(*) > 1 ORDER BY 1 LIMIT 5"
+    ).fetchall()
+    if several:
+        came = listed([f"{name!r} lies in {plural(count, 'campaign')}" for name, count in several])
+        remedy = "Write ads.adset_key: [campaign, adset]."
+        raise DataError("ad sets cannot be told apart", [Problem("ads.adset_key", came, "each ad set in one campaign", remedy)])
+
+
+def _number(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        "CREATE OR REPLACE TABLE names_account AS SELECT row_number() OVER (ORDER BY account)::INTEGER - 1 AS id, "
+        "NULL::INTEGER AS parent, id AS account_id, account AS name, min(first_day) AS first_day "
+        "FROM names_adset_raw GROUP BY account"
+    )
+    con.execute(
+        "CREATE OR REPLACE TABLE names_campaign AS SELECT row_number() OVER (ORDER BY account, campaign)::INTEGER - 1 AS id, "
+        "any_value(a.id) AS parent, any_value(a.id) AS account_id, campaign AS name, min(r.first_day) AS first_day "
+        "FROM names_adset_raw AS r JOIN names_account AS a ON a.name = r.account GROUP BY account, campaign"
+    )
+    con.execute(
+        "CREATE OR REPLACE TABLE names_adset AS SELECT row_number() OVER (ORDER BY account, adset)::INTEGER - 1 AS id, "
+        "c.id AS parent, a.id AS account_id, r.adset AS name, r.first_day AS first_day FROM names_adset_raw AS r "
+        "JOIN names_account AS a ON a.name = r.account "
+        "JOIN names_campaign AS c ON c.parent = a.id AND c.name = r.campaign"
+    )
+    con.execute("DROP TABLE names_adset_raw")
+
+
+def _number_ads(con: duckdb.DuckDBPyConnection, adset: str) -> None:
+    con.execute(
+        "CREATE OR REPLACE TABLE names_ad AS SELECT row_number() OVER (ORDER BY s.id, r.ad)::INTEGER - 1 AS id, "
+        "s.id AS parent, s.account_id AS account_id, r.ad AS name, r.first_day AS first_day FROM "
+        f"(SELECT account, {adset} AS adset, ad, min(day) AS first_day FROM filled GROUP BY ALL) AS r "
+        "JOIN names_account AS a ON a.name = r.account "
+        "JOIN names_adset AS s ON s.account_id = a.id AND s.name = r.adset"
+    )
+
+
+def _sum_up(con: duckdb.DuckDBPyConnection, levels: tuple[str, ...]) -> None:
+    """Add days up the levels, in the order of ids, so that sums are the same in every run."""
+    if "ad" in levels:
+        sums = ", ".join(f"sum({m} ORDER BY id) AS {m}" for m in METRICS)
+        flags = ", ".join(f"bool_or({m}_recovered) AS {m}_recovered" for m in MARKED)
+        con.execute(
+            f"CREATE OR REPLACE TABLE days_adset AS SELECT adset_id AS id, day, {sums}, max(budget) AS budget, "
+            f"bool_or(paused) AS paused, {flags} FROM days_ad GROUP BY adset_id, day"
+        )
+    sums = ", ".join(f"sum({m} ORDER BY d.id) AS {m}" for m in METRICS)
+    for level, below in (("campaign", "adset"), ("account", "campaign")):
+        con.execute(
+            f"CREATE OR REPLACE TABLE days_{level} AS SELECT n.parent AS id, day, {sums} "
+            f"FROM days_{below} AS d JOIN names_{below} AS n ON n.id = d.id GROUP BY n.parent, day"
+        )
