@@ -33,6 +33,7 @@ from mmx.spec import (
     TargetKind,
     check_shape,
 )
+from mmx.tune_settings import TuneSettings
 
 
 class Window(Frozen):
@@ -250,6 +251,7 @@ class Config(Frozen):
     budget: BudgetSettings
     checks: CheckSettings
     lift: LiftSettings
+    tune: TuneSettings
     tracking: TrackingSettings
     output: OutputSettings
 
