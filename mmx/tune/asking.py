@@ -94,11 +94,9 @@ def _give_back(study: optuna.Study, shelf: Shelf, trials: list[optuna.Trial]) ->
 
 
 def _suggest(trial: optuna.Trial, search: Search) -> dict[str, float]:
-    parameters = search.problem.space.parameters
-    for name, i in zip(search.names, search.live, strict=True):
-        p = parameters[i]
-        trial.suggest_float(name, p.low, p.high, log=p.scale == "log")
-    return trial.params
+    chosen = [search.problem.space.parameters[i] for i in search.live]
+    pairs = zip(search.names, chosen, strict=True)
+    return {name: trial.suggest_float(name, p.low, p.high, log=p.scale == "log") for name, p in pairs}
 
 
 @contextmanager

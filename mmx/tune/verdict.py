@@ -67,7 +67,7 @@ def judge(difference: Floats, settings: VerdictSettings, *, luck: Overfitting | 
     adopt = low > 0.0 and not overfitted
     shown = f"{mean:,.4g}{' ' + unit if unit else ''}, {100 * settings.mass:.0f} % interval {low:,.4g} to {high:,.4g}"
     if adopt:
-        words = f"Adopt the tuned parameters: they bring {shown}, on the hold-out, and are better with probability {probability:.2f}."
+        words = f"Adopt the tuned parameters: on the hold-out they bring {shown}, better with probability {probability:.2f}."
     elif overfitted:
         words = (
             f"Keep the defaults: the tuned parameters bring {shown} on the hold-out, but the probability of backtest "

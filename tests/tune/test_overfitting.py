@@ -82,7 +82,7 @@ def test_the_best_of_worthless_trials_has_no_deflated_gain() -> None:
 @pytest.mark.parametrize(
     ("mean", "luck", "adopt", "words"),
     [
-        (3.0, 0.1, True, "Adopt the tuned parameters: they bring 3"),
+        (3.0, 0.1, True, "Adopt the tuned parameters: on the hold-out they bring 3"),
         (1.0, 0.1, False, "an interval that holds 0"),
         (-3.0, 0.1, False, "which is worse"),
         (3.0, 0.9, False, "probability of backtest overfitting is 0.90, more than 0.5"),

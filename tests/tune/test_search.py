@@ -51,7 +51,7 @@ def test_a_front_with_a_knee_and_a_choice_afterwards(engine: str) -> None:
     profit, ctr = found.choose({"profit": 1}), found.choose({"ctr": 1})
     assert values[profit, 0] == values[found.front, 0].max() and values[ctr, 1] == values[found.front, 1].max()
     assert profit != ctr
-    with pytest.raises(ConfigError, match="no goal of this search has a weight above 0"):
+    with pytest.raises(ConfigError, match=r"no goal of this search has a weight above 0"):
         found.choose({"roas": 1})
 
 
@@ -80,7 +80,7 @@ def test_a_violation_never_wins(engine: str, limit: float, seed: int) -> None:
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed")
 def test_gp_without_torch_says_so() -> None:
-    with pytest.raises(ConfigError, match="gp without torch.*pip install torch"):
+    with pytest.raises(ConfigError, match=r"gp without torch.*pip install torch"):
         run("gp")
 
 
@@ -113,7 +113,7 @@ def test_a_journal_is_taken_up_again(engine: str, tmp_path: Path) -> None:
         assert run(engine, storage=file, trials=60).trials.number.tolist() == list(range(60))
     else:  # The front of the first run is where the second one starts.
         assert found_in(first.trials.vectors[first.front], more.trials.vectors[:20])
-    with pytest.raises(ConfigError, match="(?s)cannot be taken up again.*it has other objectives"):
+    with pytest.raises(ConfigError, match=r"(?s)cannot be taken up again.*it has other objectives"):
         run(engine, storage=file, objectives={"ctr": 1})
     assert not list(tmp_path.glob("*.alive"))
 
@@ -174,7 +174,7 @@ def test_trials_come_back_from_their_file(tmp_path: Path) -> None:
     table = trials.table()
     assert {"number", "feasible", "parameter/raise.p0", "fold/5/ctr", "constraint/cap"} <= set(table.columns)
     table.to_parquet(tmp_path / "other.parquet")
-    with pytest.raises(DataError, match="format None"):
+    with pytest.raises(DataError, match=r"format None"):
         read_trials(tmp_path / "other.parquet")
 
 
@@ -186,22 +186,24 @@ def test_the_yaml_says_what_differs_and_stays_in_range() -> None:
     assert loaded == {"rules": {"parameters": {"raise": {"p0": 2.0}, "cut": {"p_log": 0.01}}}}
     assert yaml.safe_load(yaml_diff(own, own.default * (1 + 1e-9))) == {"rules": {"parameters": {}}}
     third = own.from_unit(np.full(6, 1 / 3))
-    values = {f"{r}.{p}": v for r, ps in yaml.safe_load(yaml_diff(own, third))["rules"]["parameters"].items() for p, v in ps.items()}
+    values = {
+        f"{r}.{p}": v for r, ps in yaml.safe_load(yaml_diff(own, third))["rules"]["parameters"].items() for p, v in ps.items()
+    }
     np.testing.assert_allclose(own.vector(values), third, rtol=1e-5)
 
 
 def test_what_cannot_be_searched_is_refused() -> None:
     own = space()
-    with pytest.raises(ConfigError, match="tune.objectives.roas.*one of profit, ctr"):
+    with pytest.raises(ConfigError, match=r"tune.objectives.roas.*one of profit, ctr"):
         run(objectives={"profit": 1, "roas": 1})
-    with pytest.raises(ConfigError, match="tune.constraints.turnover.*one of cap"):
+    with pytest.raises(ConfigError, match=r"tune.constraints.turnover.*one of cap"):
         run(constraints={"turnover": 0.2})
     with pytest.raises(ConfigError, match=r"sqlite.*Write postgresql"):
         run(storage={"url": "sqlite:///study.db"})
-    with pytest.raises(ConfigError, match="Make the folder /nowhere/at"):
+    with pytest.raises(ConfigError, match=r"Make the folder /nowhere/at"):
         run(storage={"url": "/nowhere/at/all.journal"})
     wrong = SearchProblem(own, ("profit",), (), lambda v: Scores(np.full((len(v), 2, 1), np.nan), np.zeros((len(v), 0))))
-    with pytest.raises(InputError, match="objective profit: 1 of 1 vectors have no finite value"):
+    with pytest.raises(InputError, match=r"objective profit: 1 of 1 vectors have no finite value"):
         run(problem=wrong)
     short = SearchProblem(own, ("profit", "ctr", "roas"), ("cap",), Bowl(own))
     with pytest.raises(InputError, match=r"by_fold: shape \(1, 6, 2\). Expected shape \(1, fold, 3\)"):
