@@ -34,6 +34,7 @@ from mmx.spec import (
     TargetKind,
     check_shape,
 )
+from mmx.tune_settings import TuneSettings
 
 
 class Window(Frozen):
@@ -254,6 +255,7 @@ class Config(Frozen):
     budget: BudgetSettings
     checks: CheckSettings
     lift: LiftSettings
+    tune: TuneSettings
     tracking: TrackingSettings
     output: OutputSettings
 
