@@ -163,14 +163,15 @@ def _decide(
     named = {name: View(own) for name, own in values.items()}
     view = make_view(named["evidence"], window, state, account, day, immature_days)
     view.update({f"{rule}__{name}": value for rule, own in named.items() for name, value in own.items()})
-    running = view.live & ((state.budget > 0.0) | (state.phase != ACTIVE))
+    running = view.live & ((view.budget > 0.0) | (state.phase != ACTIVE))
     chosen = _first(engine, named, view, running)
     factor, modified = _modified(engine, named, view, chosen)
     moneys = [jnp.asarray(day.money, factor.dtype)]
     for rule in engine.of("account"):
         moneys.append(rule.function(view, named[rule.name], moneys[-1]))
     forced = (factor == 0.0) | (chosen.phase == PROBING) | ((chosen.phase == ACTIVE) & (state.phase == PROBING)) | ~running
-    want = jnp.where(running, state.budget * factor, 0.0)
+    view["money"] = moneys[-1]
+    want = jnp.where(running, view.budget * factor, 0.0)
     lower, upper, bounds = _bounded(engine, named, view, want, forced, chosen.fixed)
     want, lower, upper = jax.lax.optimization_barrier((want, lower, upper))
     first = allocate(want, lower, upper, moneys[-1], steps)
@@ -184,7 +185,7 @@ def _decide(
         factor,
         moneys[-1],
         last.unallocated,
-        _next_state(state, last.budget, chosen, running),
+        _next_state(state, view.budget, last.budget, chosen, running),
     )
     asked = last.scale * want
     binds = (
@@ -251,20 +252,24 @@ def _bounded(
     return lower, jnp.where(forced, want, jnp.where(still, view.budget, upper)), bounds
 
 
-def _next_state(state: State, budget: Any, chosen: _Chosen, running: Any) -> State:
-    """State after the day's budgets: phases begin, clocks run, and a changed budget starts its clock again."""
+def _next_state(state: State, start: Any, budget: Any, chosen: _Chosen, running: Any) -> State:
+    """State after the day's budgets: phases begin, clocks run, and a changed budget starts its clock again.
+
+    A probe that gets no money waits for the next one; it has not failed.
+    """
     moved = jnp.abs(budget - state.budget) > CHANGE * state.budget
     begins = running & (chosen.phase != KEEP) & (chosen.phase != state.phase)
     phase = jnp.where(begins, chosen.phase, state.phase)
     freezes = begins & (chosen.phase == FROZEN)
     failed = freezes & (state.phase == PROBING)
     released = begins & (chosen.phase == ACTIVE)
+    starved = (phase == PROBING) & (budget <= 0.0)
     return State(
         budget=budget,
         days_since_change=jnp.where(moved, 0.0, state.days_since_change + 1.0),
-        phase=phase,
+        phase=jnp.where(starved, FROZEN, phase),
         days_in_phase=jnp.where(begins, 0.0, state.days_in_phase + 1.0),
-        before=jnp.where(freezes & (state.phase == ACTIVE), state.budget, state.before),
+        before=jnp.where(state.phase == ACTIVE, start, state.before),
         failures=jnp.where(failed, state.failures + 1.0, jnp.where(released, 0.0, state.failures)),
     )
 
