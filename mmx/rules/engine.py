@@ -7,11 +7,13 @@ worth an edit, or beyond the edits of a day, are left out, and the money is shar
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from mmx.errors import ConfigError
 from mmx.jax_setup import jax, jnp
 from mmx.rules.allocate import allocate
 from mmx.rules.context import Account, Day, State
@@ -87,13 +89,21 @@ class _Chosen(NamedTuple):
 
 @dataclass(frozen=True)
 class Engine:
-    """The rules of a library, in its order, and the space of their parameters."""
+    """The rules of a library, in its order, and the space of their parameters.
+
+    Attributes
+    ----------
+    rules : tuple of Rule
+    off : frozenset of str
+        Rules that are not asked. Their parameters stay in the space, as other rules may read them.
+    """
 
     rules: tuple[Rule, ...] = LIBRARY
+    off: frozenset[str] = frozenset()
 
     def of(self, kind: Kind) -> tuple[Rule, ...]:
-        """The rules of a kind, in order."""
-        return tuple(rule for rule in self.rules if rule.kind == kind)
+        """The rules of a kind that are asked, in order."""
+        return tuple(rule for rule in self.rules if rule.kind == kind and rule.name not in self.off)
 
     @cached_property
     def deciders(self) -> tuple[Rule, ...]:
@@ -122,8 +132,14 @@ class Engine:
         return out
 
     def without(self, name: str) -> Engine:
-        """The engine without one rule."""
-        return Engine(tuple(rule for rule in self.rules if rule.name != name))
+        """The engine that does not ask one rule; raises ``ConfigError`` for a name that is none, and for ``evidence``."""
+        names = [rule.name for rule in self.rules if rule.kind != "evidence"]
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1, 0.0)
+            raise ConfigError(
+                f"rules: {name!r} cannot be left out; the nearest rule that can is {near[0]!r} (see mmx rules list)"
+            )
+        return replace(self, off=self.off | {name})
 
 
 def decide(
