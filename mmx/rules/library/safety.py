@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mmx.jax_setup import jnp
+from mmx.rules.context import LEAST
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import ACTIVE, FROZEN, PROBING, Rule, Verdict, View
 
@@ -20,7 +21,7 @@ def _hold_frozen(v: View, p: View) -> Verdict:
 
 def _probe(v: View, p: View) -> Verdict:
     money = jnp.maximum(p.share * v.before, v.minimum)
-    return Verdict(v.phase == FROZEN, money / jnp.maximum(v.budget, 1e-9), phase=PROBING)
+    return Verdict(v.phase == FROZEN, money / jnp.maximum(v.budget, LEAST), phase=PROBING)
 
 
 def _hold_probe(v: View, p: View) -> Verdict:
@@ -30,7 +31,7 @@ def _hold_probe(v: View, p: View) -> Verdict:
 def _release_probe(v: View, p: View) -> Verdict:
     good = v.log_roas_7d - v.log_target - p.log_of_target > p.z * v.sd_roas_7d
     money = p.share * v.before
-    return Verdict((v.phase == PROBING) & good, money / jnp.maximum(v.budget, 1e-9), phase=ACTIVE)
+    return Verdict((v.phase == PROBING) & good, money / jnp.maximum(v.budget, LEAST), phase=ACTIVE)
 
 
 def _end_probe(v: View, p: View) -> Verdict:
