@@ -28,9 +28,6 @@ RESERVED = {
     "model.hierarchy": "a second level above geo is not part of this version",
     "model.holidays": "holiday calendars are not part of this version; list them under data.events",
     "backtest": "backtests are not part of this version",
-    "tune": "tuning is not part of this version",
-    "ads": "ad-level tables are not part of this version",
-    "rules": "budget rules are not part of this version",
 }
 PATHS = (("data", "path"), ("model", "lift_tests"))  # Settings that name files.
 _ALTERNATIVES = {

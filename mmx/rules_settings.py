@@ -56,7 +56,7 @@ class RulesSettings(Frozen):
         Of the response in the budget, where no response model was fitted.
     incrementality : LogNormal
         True over platform ROAS; ``--from`` takes it from a recommendation's fit.
-    off : tuple of str
+    without : tuple of str
         Rules that are left out.
     parameters : mapping of str to mapping of str to float
         Values that differ from the library's defaults, by rule and parameter.
@@ -71,7 +71,7 @@ class RulesSettings(Frozen):
     stock_days: dict[str, Money]
     elasticity: LogNormal
     incrementality: LogNormal
-    off: tuple[str, ...]
+    without: tuple[str, ...]
     parameters: dict[str, dict[str, float]]
 
     @property

@@ -15,6 +15,7 @@ from mmx.ads_settings import AdsSettings
 from mmx.budget_settings import BudgetSettings
 from mmx.errors import ConfigError, Problem
 from mmx.lift_settings import LiftSettings, ModelConfig
+from mmx.rules_settings import RulesSettings
 from mmx.spec import (
     MONEY_KINDS,
     Adstock,
@@ -255,6 +256,7 @@ class Config(Frozen):
     budget: BudgetSettings
     checks: CheckSettings
     lift: LiftSettings
+    rules: RulesSettings
     tune: TuneSettings
     tracking: TrackingSettings
     output: OutputSettings
