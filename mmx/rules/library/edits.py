@@ -8,7 +8,6 @@ from mmx.jax_setup import jnp
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import Rule, View
 
-
 TIE = 1e-4
 
 
