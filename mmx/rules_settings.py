@@ -56,6 +56,10 @@ class RulesSettings(Frozen):
         Of the response in the budget, where no response model was fitted.
     incrementality : LogNormal
         True over platform ROAS; ``--from`` takes it from a recommendation's fit.
+    channel : str, optional
+        Channel of the marketing-mix model that the account is part of; ``--from`` reads its plan.
+    channel_share : float
+        The account's share of that channel's money.
     without : tuple of str
         Rules that are left out.
     parameters : mapping of str to mapping of str to float
@@ -71,6 +75,8 @@ class RulesSettings(Frozen):
     stock_days: dict[str, Money]
     elasticity: LogNormal
     incrementality: LogNormal
+    channel: str | None
+    channel_share: Annotated[float, Field(gt=0, le=1)]
     without: tuple[str, ...]
     parameters: dict[str, dict[str, float]]
 
