@@ -61,7 +61,8 @@ def number_entities(con: duckdb.DuckDBPyConnection, layout: Layout, settings: Ad
     con.execute(
         f"CREATE OR REPLACE TABLE days_{levels[-1]} AS SELECT {own} AS id, any_value(names_adset.id) AS adset_id, "
         f"f.day AS day, {sums}, max(budget) AS budget, "
-        f"bool_or(coalesce(lower(status) IN ({paused}), false)) AS paused, {flags} FROM (SELECT * REPLACE ({adset} AS adset, {ad} AS ad) FROM filled) AS f "
+        f"bool_or(coalesce(lower(status) IN ({paused}), false)) AS paused, {flags} "
+        f"FROM (SELECT * REPLACE ({adset} AS adset, {ad} AS ad) FROM filled) AS f "
         f"JOIN names_account ON names_account.name = f.account "
         "JOIN names_adset ON names_adset.account_id = names_account.id AND names_adset.name = f.adset "
         f"{join} GROUP BY {own}, f.day"
