@@ -18,8 +18,8 @@ from mmx.data.ads.definitions import FEATURES, features_of
 from mmx.data.ads.entities import LEVELS
 from mmx.data.ads.months import Month, months_of, settings_digest, write_month
 from mmx.data.ads.prepare import Prepared, prepare
-from mmx.data.ads.read import history_of
-from mmx.data.ads.signal import signal
+from mmx.data.ads.read import paired_days
+from mmx.data.ads.signal import signal_of
 from mmx.data.ads.sources import connect, input_files, sha256_of
 from mmx.errors import OutputError
 from mmx.workflows.folder import MARKER, output_folder, refuse_existing, write_text_atomic
@@ -178,7 +178,7 @@ def _summary(con: duckdb.DuckDBPyConnection, prepared: Prepared, config: Config,
         shares = {f.name: sum(c[f.name] for c in counts) / rows if rows else 0.0 for f in features}
         coverage[level] = {"rows": rows, "features": shares}
     accounts = [name for (name,) in con.execute("SELECT name FROM names_account ORDER BY id").fetchall()]
-    signals = {name: asdict(signal(history_of(con, settings, account=name), settings.signal_r2)) for name in accounts}
+    signals = {name: asdict(signal_of(*paired_days(con, settings, name), settings.signal_r2)) for name in accounts}
     return {
         "name": config.name,
         "currency": settings.currency,

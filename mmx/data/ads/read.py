@@ -68,7 +68,7 @@ def history_of(
         "JOIN names_campaign AS c ON c.id = n.parent WHERE n.first_day <= $last ORDER BY n.name",
         {"account": number, "last": last},
     ).fetchnumpy()
-    dates = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
+    dates = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + np.timedelta64(1, "D"))
     place = {int(i): k for k, i in enumerate(table["id"])}
     metrics = _filled(con, "days_adset", METRICS, place, dates)
     campaigns = tuple(sorted({str(c) for c in table["campaign"]}))
@@ -86,6 +86,19 @@ def history_of(
         campaign_budget=np.full(len(place), settings.budget == "campaign"),
         immature_days=settings.immature_days,
     )
+
+
+def paired_days(
+    con: duckdb.DuckDBPyConnection, settings: AdsSettings, account: str
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Ad set, spend and revenue of one account's mature ad-set-days that have both, (row,) each; see ``signal.py``."""
+    found = con.execute(
+        "SELECT d.id AS id, d.spend AS spend, d.revenue AS revenue FROM days_adset AS d JOIN names_adset AS n ON n.id = d.id "
+        "JOIN names_account AS a ON a.id = n.account_id JOIN end_days AS e ON e.account_id = a.id "
+        "WHERE a.name = $account AND d.spend > 0 AND d.revenue > 0 AND d.day <= e.end_day - $immature::INTEGER ORDER BY ALL",
+        {"account": account, "immature": settings.immature_days},
+    ).fetchnumpy()
+    return np.asarray(found["id"], dtype=np.intp), np.asarray(found["spend"]), np.asarray(found["revenue"])
 
 
 def _account(con: duckdb.DuckDBPyConnection, account: str | None) -> tuple[int, str]:

@@ -62,9 +62,23 @@ def signal(history: AccountHistory, least_r2: float = 0.02) -> Signal:
     days = len(history.dates) - history.immature_days
     spend, revenue = history.metric("spend")[:days], history.metric("revenue")[:days]
     both = (spend > 0) & (revenue > 0)
-    which = np.nonzero(both)[1]
-    x, y = np.log(spend[both]), np.log(revenue[both])
-    counts = np.bincount(which, minlength=len(history.adsets))
+    return signal_of(np.nonzero(both)[1], spend[both], revenue[both], least_r2)
+
+
+def signal_of(
+    which: NDArray[np.intp], spend: NDArray[np.float64], revenue: NDArray[np.float64], least_r2: float = 0.02
+) -> Signal:
+    """Measure the relation of revenue and spend on ad-set-days that have both.
+
+    Parameters
+    ----------
+    which : array of int, (row,)
+        Ad set of each row, >= 0.
+    spend, revenue : array, (row,), currency per day, > 0
+    least_r2 : float
+    """
+    x, y = np.log(spend), np.log(revenue)
+    counts = np.bincount(which)
     used = (counts >= 2)[which]
     x, y, which = x[used], y[used], which[used]
     groups = np.unique(which)
