@@ -12,7 +12,6 @@ demand
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
 
 from mmx.worlds.accounts.luck import Floats, Luck
 from mmx.worlds.accounts.step import State
@@ -69,7 +68,8 @@ def next_budgets(kind: str, truth: Truth, day: int, state: State, before: Floats
 
 def step_density(change: Floats, log_before: Floats, truth: Truth) -> Floats:
     """Density of the change of log budget under the ``randomised`` behaviour, (..., ad set)."""
-    return np.asarray(norm.pdf(change, STEP_PULL * (np.log(truth.base) - log_before), STEP_SD))
+    z = (change - STEP_PULL * (np.log(truth.base) - log_before)) / STEP_SD
+    return np.asarray(np.exp(-0.5 * z * z) / (STEP_SD * np.sqrt(2.0 * np.pi)))
 
 
 def _follow(truth: Truth, day: int, state: State, log_before: Floats, luck: Luck) -> Floats:

@@ -28,7 +28,7 @@ _ATTRIBUTED = [METRICS.index("purchases"), METRICS.index("revenue")]
 
 
 class Windows(NamedTuple):
-    """What a batch policy sees on the morning of a day; not to be written to.
+    """What a batch policy sees on the morning of a day, read-only.
 
     Attributes
     ----------
@@ -107,6 +107,16 @@ class Outcome:
         return self.total("expected_revenue")
 
     @property
+    def purchases(self) -> Floats:
+        """Realised, (future,)."""
+        return self.total("purchases")
+
+    @property
+    def expected_purchases(self) -> Floats:
+        """Mean of each day's, (future,)."""
+        return self.total("expected_purchases")
+
+    @property
     def profit(self) -> Floats:
         """Margin of the realised revenue less spend, (future,), currency."""
         return self.margin * self.revenue - self.spend
@@ -151,7 +161,8 @@ def roll(
     Raises
     ------
     ConfigError
-        If the days leave the horizon, or budgets have another shape, are negative or not finite.
+        If the days leave the horizon, there is no seed or a negative one, or budgets have another shape, are negative or not
+        finite.
     """
     first = world.checked(day)
     if days < 1 or first + days > world.days + world.horizon:
@@ -159,6 +170,8 @@ def roll(
             f"{world.name}: rolling {days} days from day {first} must end within its {world.days + world.horizon} days; "
             "make the world with a longer horizon"
         )
+    if not len(seeds) or min(seeds) < 0:
+        raise ConfigError(f"{world.name}: futures have seeds >= 0, at least one; {tuple(seeds)[:5]} came")
     truth, known = world.truth, known_at(world.truth, first)
     here = np.zeros(truth.adsets, dtype=bool)
     here[known] = True
@@ -242,7 +255,9 @@ def _decider(
 
         def batch(book: _Book, day: int) -> Floats:
             rows = slice(max(day - book.begin - seen, 0), day - book.begin)
-            windows = Windows(book.metrics[:, rows], book.budget[:, rows], dates[book.begin + rows.start : day], dates[day])
+            metrics, budget = book.metrics[:, rows], book.budget[:, rows]
+            metrics.flags.writeable = budget.flags.writeable = False
+            windows = Windows(metrics, budget, dates[book.begin + rows.start : day], dates[day])
             budgets, state[0] = policy.decide(windows, state[0])
             return np.asarray(budgets, dtype=np.float64)
 

@@ -104,6 +104,7 @@ def settings_of(world: AccountWorld, name: str) -> dict[str, Any]:
             "schema": "meta_export",
             "platform": world.customer.platform,
             "currency": "EUR",
+            "budget": "column",
             "immature_days": world.truth.immature_days,
             "delay_curve": [round(float(share), 4) for share in world.truth.delay],
         },

@@ -93,12 +93,14 @@ def make_world(
     Raises
     ------
     ConfigError
-        If there is no such kind, or too few days.
+        If there is no such kind, the seed is negative, or there are too few days.
     """
     chosen = KINDS[seed % len(KINDS)] if kind is None else kind
     if chosen not in KINDS:
         near = difflib.get_close_matches(chosen, KINDS, 1, 0.0)[0]
         raise ConfigError(f"account worlds are of the kinds {', '.join(KINDS)}; {chosen!r} came. Did you mean {near!r}?")
+    if seed < 0:
+        raise ConfigError(f"the seed of an account world is a whole number >= 0; {seed} came")
     if days < LEAST_DAYS or horizon < 0:
         raise ConfigError(
             f"an account world needs a past of at least {LEAST_DAYS} days and a horizon >= 0; {days} and {horizon} came"

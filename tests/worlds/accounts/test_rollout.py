@@ -135,6 +135,22 @@ def test_bad_budgets_are_refused(world, policy, days, said):
         roll(world, policy, days=days)
 
 
+@pytest.mark.parametrize("seeds", [[], [2, -1]])
+def test_futures_without_a_seed_are_refused(world, seeds):
+    with pytest.raises(ConfigError, match="at least one"):
+        roll(world, 1.0, days=2, seeds=seeds)
+
+
+def test_a_policy_cannot_write_into_what_it_sees(world):
+    class Writing(Watching):
+        def decide(self, windows, state):
+            windows.metrics[:] = 0.0
+            return state, state
+
+    with pytest.raises(ValueError, match="read-only"):
+        roll(world, Writing(), days=2)
+
+
 def test_an_unknown_allocation_is_refused():
     with pytest.raises(ConfigError, match="Did you mean 'equal'"):
         Allocation("equall")

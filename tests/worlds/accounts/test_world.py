@@ -151,11 +151,16 @@ def test_calendars_know_their_weekdays():
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [({"kind": "demend"}, "Did you mean 'demand'"), ({"days": 10}, "at least 30 days"), ({"horizon": -1}, "horizon >= 0")],
+    [
+        ({"kind": "demend"}, "Did you mean 'demand'"),
+        ({"days": 10}, "at least 30 days"),
+        ({"horizon": -1}, "horizon >= 0"),
+        ({"seed": -1}, "a whole number >= 0"),
+    ],
 )
 def test_a_world_that_cannot_be_is_refused(arguments, said):
     with pytest.raises(ConfigError, match=said):
-        make_world(1, **arguments)
+        make_world(**{"seed": 1} | arguments)
 
 
 def test_a_history_outside_the_past_is_refused():
