@@ -61,14 +61,14 @@ class Details(NamedTuple):
 
     Attributes
     ----------
-    view : dict
-        What the rules saw.
+    view : dict of str to array
+        What the rules saw, by name.
     modified : array of bool, (modifier, ad set)
         Modifiers that changed a factor by more than a thousandth.
     moneys : array, (account rule + 1,)
         Money before and after each account rule, currency.
     binds : array of bool, (guardrail, ad set)
-        Guardrails that a budget rests on.
+        Guardrails that a budget rests on; none where the budget was held, left out, or where money is short for all.
     left_out : array of bool, (edit rule, ad set)
         Edit rules that left out a move.
     """
@@ -203,21 +203,9 @@ def _decide(
         last.unallocated,
         _next_state(state, view.budget, last.budget, chosen, running),
     )
-    asked = last.scale * want
-    binds = (
-        jnp.stack(
-            [
-                (asked > upper_g) & (last.budget >= upper_g) | (asked < lower_g) & (last.budget <= lower_g)
-                for lower_g, upper_g in bounds
-            ]
-        )
-        & ~forced
-        & ~kept
-        if bounds
-        else jnp.zeros((0, len(want)), bool)
-    )
+    bound = _bound(bounds, last.scale * want, last.budget) & ~(forced | chosen.fixed | kept | last.short)
     skipped = jnp.stack(left_out) & (move > 0.0) if left_out else jnp.zeros((0, len(want)), bool)
-    return decision, Details(dict(view), modified, jnp.stack(jnp.broadcast_arrays(*moneys)), binds, skipped)
+    return decision, Details(dict(view), modified, jnp.stack(jnp.broadcast_arrays(*moneys)), bound, skipped)
 
 
 def _first(engine: Engine, values: dict[str, View], view: View, running: Any) -> _Chosen:
@@ -266,6 +254,13 @@ def _bounded(
     still = fixed & ~forced
     lower = jnp.where(forced, want, jnp.where(still, view.budget, jnp.minimum(lower, upper)))
     return lower, jnp.where(forced, want, jnp.where(still, view.budget, upper)), bounds
+
+
+def _bound(bounds: list[tuple[Any, Any]], asked: Any, budget: Any) -> Any:
+    """Guardrails at which budgets stand while more, or less, was asked for, (guardrail, ad set)."""
+    if not bounds:
+        return jnp.zeros((0, *budget.shape), bool)
+    return jnp.stack([(asked > most) & (budget >= most) | (asked < least) & (budget <= least) for least, most in bounds])
 
 
 def _next_state(state: State, start: Any, budget: Any, chosen: _Chosen, running: Any) -> State:
