@@ -84,6 +84,32 @@ class VerdictSettings(Frozen):
     blocks: Annotated[int, Field(ge=2, le=16, multiple_of=2)]
 
 
+class BacktestSettings(Frozen):
+    """How rules are judged by roll-outs.
+
+    Attributes
+    ----------
+    folds, horizon : int
+        Origins within the days that tuning uses, and days that are rolled from each.
+    shortest : int
+        Fewest days that a response model is fitted on.
+    embargo : int
+        Days between tuning's last and the hold-out's first, beside those that attribution needs.
+    holdout : float
+        Share of all days that tuning never sees.
+    draws, judge_draws : int
+        Posterior draws, each with luck of its own, of a fold and of the hold-out.
+    """
+
+    folds: Annotated[int, Field(ge=2, le=32)]
+    horizon: Annotated[int, Field(ge=7, le=92)]
+    shortest: Annotated[int, Field(ge=28)]
+    embargo: Annotated[int, Field(ge=0)]
+    holdout: Annotated[float, Field(gt=0, lt=1)]
+    draws: Annotated[int, Field(ge=4)]
+    judge_draws: Annotated[int, Field(ge=20)]
+
+
 class TuneSettings(Frozen):
     """A search.
 
@@ -92,6 +118,7 @@ class TuneSettings(Frozen):
     handed to the evaluator; ``preferences`` choose from the front afterwards, the objectives' weights where they are null.
     """
 
+    backtest: BacktestSettings
     engine: Engine
     trials: Count
     batch: Count

@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 LANES = 256
 
 
-class Answer(NamedTuple):
-    """A response model's day: metrics, (6, ad set, lane), and expected revenue without luck, (ad set, lane)."""
-
-    metrics: Any
-    expected_revenue: Any
-
-
 class Totals(NamedTuple):
     """Sums over the days of a roll-out, (lane,) each.
 
@@ -64,7 +57,7 @@ class Totals(NamedTuple):
     overspend: Any
 
 
-Step = Callable[[Any, Any, Any, Any, Any], tuple[Any, Answer]]
+Step = Callable[[Any, Any, Any, Any, Any], tuple[Any, Any]]
 
 
 class Future(NamedTuple):
@@ -113,7 +106,8 @@ def roll(
     future : Future
         Days, draws and luck.
     step : callable
-        ``step(draws, carry, budget, day, noise) -> (carry, Answer)`` for arrays whose last axis is lanes.
+        ``step(draws, carry, budget, day, noise) -> (carry, answer)`` for arrays whose last axis is lanes, ``answer`` having
+        ``metrics``, (6, ad set, lane), and ``expected_revenue``, (ad set, lane); ``mmx.rules.response.simulate.step`` is one.
     immature_days : int
         Days that attribution needs.
     dtype : dtype
@@ -191,7 +185,7 @@ def _ends(day: Day) -> Any:
     return day.month_day == day.month_days
 
 
-def _of_day(decision: Decision, state: State, answer: Answer, overspend: Any) -> Totals:
+def _of_day(decision: Decision, state: State, answer: Any, overspend: Any) -> Totals:
     moved = jnp.abs(decision.budget - state.budget)
     money = jnp.maximum(jnp.sum(decision.budget, axis=0), 1e-9)
     metrics = jnp.sum(answer.metrics, axis=1)
