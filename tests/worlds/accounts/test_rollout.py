@@ -25,6 +25,21 @@ def test_the_past_repeats_itself_under_its_own_budgets_and_luck(world):
         assert (getattr(out.day, name)[0][:, own] == getattr(world.past.day, name)[day : day + days, known[own]]).all(), name
 
 
+def test_what_a_policy_sees_is_what_the_account_would_have_shown(world):
+    first = 60
+    known = np.flatnonzero(world.truth.first_day < first)
+    own = np.flatnonzero(~world.truth.campaign_budget[known])
+
+    def follow(history, day):
+        shown = world.history(day)
+        columns = [shown.adsets.index(history.adsets[a]) for a in own]
+        assert (history.metrics[:, own] == shown.metrics[:, columns]).all() and (history.dates == shown.dates).all()
+        assert (history.budget[:, own] == shown.budget[:, columns]).all()
+        return world.past.asked[day, known]
+
+    roll(world, follow, day=first, days=20, seeds=[0])
+
+
 class Watching:
     """A batch policy that keeps what it saw and moves budgets with reported revenue."""
 
