@@ -124,7 +124,7 @@ def roll(
     padded = np.concatenate([vectors, np.repeat(vectors[-1:], rest, axis=0)])
     cast = partial(_cast, dtype=dtype)
     start, account, future = cast(start), cast(columns(account)), cast(future._replace(days=columns(future.days, 1)))
-    run = _compiled(engine, step, immature_days, sets, draws)
+    run = partial(_compiled(engine, step, sets, draws), jnp.asarray(immature_days))
     parts = [
         jax.device_get(run(jnp.asarray(padded[i : i + sets].T, dtype), start, account, future))
         for i in range(0, len(padded), sets)
@@ -136,20 +136,20 @@ def roll(
 _PROGRAMS: dict[Any, Any] = {}
 
 
-def _compiled(engine: Engine, step: Step, immature_days: int, sets: int, draws: int) -> Any:
+def _compiled(engine: Engine, step: Step, sets: int, draws: int) -> Any:
     """One compiled program per engine, model, and number of lanes; shapes are JAX's own matter."""
-    key = (engine, step, immature_days, sets, draws)
+    key = (engine, step, sets, draws)
     if key not in _PROGRAMS:
-        _PROGRAMS[key] = jax.jit(partial(_roll, engine, step, immature_days, sets, draws))
+        _PROGRAMS[key] = jax.jit(partial(_roll, engine, step, sets, draws))
     return _PROGRAMS[key]
 
 
 def _roll(
     engine: Engine,
     step: Step,
-    immature_days: int,
     sets: int,
     draws: int,
+    immature_days: Any,
     vectors: Any,
     start: tuple[Window, State],
     account: Account,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mmx.data.ads.history import AccountHistory
 
 LOOK_BACK = 28
+USUAL_IMMATURE = 13
 TOTALS = (*METRICS, "budget", "spend_squared", "revenue_squared", "active")
 
 
@@ -47,8 +48,11 @@ class Window(NamedTuple):
 
 
 def rows_of(immature_days: int) -> int:
-    """Rows that a window needs: the longest look-back from the last mature day, and the day before it."""
-    return LOOK_BACK + immature_days + 1
+    """Rows that a window needs: the longest look-back from the last mature day, and the day before it.
+
+    Up to 13 immature days all accounts have the same number, and share compiled programs.
+    """
+    return LOOK_BACK + max(immature_days, USUAL_IMMATURE) + 1
 
 
 def daily_row(metrics: Any, budget: Any) -> Any:
@@ -76,7 +80,7 @@ def push(window: Window, metrics: Any, budget: Any, month_begins: Any, immature_
     rows = window.totals.shape[0]
     row = window.totals[(window.day - 1) % rows] + daily_row(metrics, budget)
     before = window.totals[(window.day - immature_days - 1) % rows]
-    mature = (window.totals[(window.day - immature_days) % rows] if immature_days else row) - before
+    mature = jnp.where(immature_days > 0, window.totals[(window.day - immature_days) % rows], row) - before
     row, mature = jax.lax.optimization_barrier((row, mature))  # all is read before the ring is written: no copy of it
     totals = jax.lax.dynamic_update_index_in_dim(window.totals, row, window.day % rows, 0)
     since = jnp.where(mature[3] > 0.0, 0.0, window.spend_since_purchase + mature[0])

@@ -16,6 +16,7 @@ from mmx.rules.account import account_of, start_of
 from mmx.rules.calendar import Calendar, days_ahead, learn_calendar
 from mmx.rules.context import Account, State
 from mmx.rules.engine import Engine, decide
+from mmx.rules.padding import pad_history, padded_sizes
 from mmx.rules.rollout import columns
 from mmx.rules.window import window_of_days
 
@@ -37,6 +38,7 @@ class _Held(NamedTuple):
     money: float
     history: AccountHistory
     day: int
+    known: int
 
 
 class RulePolicy:
@@ -73,35 +75,39 @@ class RulePolicy:
         )
 
     def start(self, history: AccountHistory, futures: int) -> _Held:
-        """State before the first decision, of each future."""
+        """State before the first decision, of each future; the account is padded, so that accounts share programs."""
+        known = len(history.adsets)
+        history = pad_history(history, *padded_sizes(known, len(history.campaigns)))
         _, state = start_of(history)
         wide = jax.tree.map(lambda x: jnp.repeat(x[:, None], futures, axis=1), state)
         account = columns(self._account(history))
         money = self._settings.daily_budget or float(history.budget[-1].sum())
-        return _Held(wide, account, learn_calendar(history), money, history, len(history.dates))
+        return _Held(wide, account, learn_calendar(history), money, history, len(history.dates), known)
 
     def decide(self, windows: Windows, held: _Held) -> tuple[NDArray[np.float64], _Held]:
         """Budgets, (future, ad set), and the next state."""
         history = held.history
-        metrics = np.transpose(windows.metrics, (1, 3, 2, 0))
+        more = [(0, 0), (0, 0), (0, len(history.adsets) - held.known)]
+        metrics = np.pad(np.transpose(windows.metrics, (1, 3, 2, 0)), [*more, (0, 0)])
+        budgets = np.pad(np.transpose(windows.budget, (1, 2, 0)), [*more[1:], (0, 0)])
         age = np.broadcast_to((held.day - history.first_day)[:, None].astype(float), metrics.shape[2:])
-        window = window_of_days(metrics, np.transpose(windows.budget, (1, 2, 0)), windows.dates, age, history.immature_days)
+        window = window_of_days(metrics, budgets, windows.dates, age, history.immature_days)
         days = days_ahead(np.array([windows.date]), held.money, held.calendar, self._settings, history)
         day = columns(jax.tree.map(lambda x: x[0], days))
-        decision = _decide(self._engine, history.immature_days)(self._vectors.T, window, held.state, held.account, day)
-        budget = np.asarray(decision.budget)
+        immature = jnp.asarray(history.immature_days)
+        decision = _decide(self._engine)(immature, self._vectors.T, window, held.state, held.account, day)
+        budget = np.asarray(decision.budget)[: held.known]
         return np.maximum(budget.T, 0.0), held._replace(state=decision.state, day=held.day + 1)
 
 
 _PROGRAMS: dict[Any, Any] = {}
 
 
-def _decide(engine: Engine, immature_days: int) -> Any:
-    key = (engine, immature_days)
-    if key not in _PROGRAMS:
-        _PROGRAMS[key] = jax.jit(partial(_lanes, engine, immature_days))
-    return _PROGRAMS[key]
+def _decide(engine: Engine) -> Any:
+    if engine not in _PROGRAMS:
+        _PROGRAMS[engine] = jax.jit(partial(_lanes, engine))
+    return _PROGRAMS[engine]
 
 
-def _lanes(engine: Engine, immature_days: int, vectors: Any, window: Any, state: Any, account: Any, day: Any) -> Any:
+def _lanes(engine: Engine, immature_days: Any, vectors: Any, window: Any, state: Any, account: Any, day: Any) -> Any:
     return decide(engine, engine.values(vectors), window, state, account, day, immature_days=immature_days)
