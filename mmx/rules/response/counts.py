@@ -12,7 +12,7 @@ from typing import Any
 
 from mmx.jax_setup import jnp
 
-SMALL, TERMS = 4.0, 14
+SMALL, TERMS = 3.0, 11
 
 
 def poisson(mean: Any, uniform: Any, normal: Any) -> Any:

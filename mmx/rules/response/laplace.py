@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from mmx.jax_setup import jax, jnp
 from mmx.rules.response import arrow, density
-from mmx.rules.response.climb import Evaluation, maximum
+from mmx.rules.response.climb import Evaluation, Maximum, maximum
 from mmx.rules.response.families import log_cells
 from mmx.rules.response.special import HALF_LOG_2PI
 from mmx.rules.response.structure import Structure
@@ -221,15 +221,15 @@ class Laplace:
         Effective number of the weighted points.
     converged : bool
         Whether the search over scales ended at a maximum.
-    mode : array, (hyper_size,)
-        Scales of the largest marginal density: where a fit of similar data may begin.
+    top : Maximum
+        The largest marginal density over scales: where a fit of similar data may begin.
     """
 
     q: Floats
     khat: float
     effective: float
     converged: bool
-    mode: Floats
+    top: Maximum
 
 
 def sample(
@@ -245,7 +245,7 @@ def sample(
         Draws that are kept, and points at which the scales are weighed.
     seed : int
     start : array, (hyper_size,), optional
-        ``mode`` of a fit of similar data.
+        ``top.theta`` of a fit of similar data.
 
     Returns
     -------
@@ -270,7 +270,38 @@ def sample(
     log_proposal = -0.5 * (FREEDOM + len(top.theta)) * np.log1p(np.square(normals).sum(axis=1) / FREEDOM)
     weights, khat = _smoothed(values - log_proposal)
     chosen = _systematic(weights, draws, rng)
-    return Laplace(vectors[chosen], khat, float(1.0 / np.square(weights).sum()), top.found, top.theta)
+    return Laplace(vectors[chosen], khat, float(1.0 / np.square(weights).sum()), top.found, top)
+
+
+def normal_draws(structure: Structure, inputs: density.Inputs, top: Maximum, draws: int, seed: int) -> Floats:
+    """Unconstrained vectors of the normal law at the maximum, (draw, dim): a first guess of a sampler's metric."""
+    root = np.asarray(_root(structure)(top.theta, jax.device_put(inputs), top.x))
+    rng = np.random.default_rng([seed % 2**32, 41])
+    moves = rng.standard_normal((draws, len(top.theta))) @ _spread(top.hessian).T
+    x = top.x + moves @ top.slopes.T + rng.standard_normal((draws, len(top.x))) @ root
+    return np.asarray(_vectors(structure)(top.theta + moves, x))
+
+
+@cache
+def _root(structure: Structure) -> Any:
+    """Compiled ``(theta, inputs, x) -> rows that standard normals are multiplied with for a draw of effects``."""
+
+    def root(theta: Any, inputs: density.Inputs, x: Any) -> Any:
+        at, _ = _problem(structure, theta, inputs)
+        factor = arrow.factorise(at(_split(structure, x), near=True)[1])
+
+        def row(unit: Any) -> Any:
+            own, shared = arrow.back(factor, *_split(structure, unit))
+            return jnp.concatenate([own.ravel(), shared])
+
+        return jax.vmap(row)(jnp.eye(x.size))
+
+    return jax.jit(root)
+
+
+@cache
+def _vectors(structure: Structure) -> Any:
+    return jax.jit(jax.vmap(lambda theta, x: vector(structure, theta, _split(structure, x))))
 
 
 def first_scales(structure: Structure, inputs: density.Inputs) -> Floats:
