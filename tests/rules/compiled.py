@@ -116,7 +116,9 @@ def _said(vector: Any, factor: Any, money: Any, move: Any, window: Any, state: A
     return dict(view), said
 
 
-def said(batch: Sequence[Case], factor: np.ndarray, money: np.ndarray, move: np.ndarray) -> tuple[dict[str, Any], dict[str, Any]]:
+def said(
+    batch: Sequence[Case], factor: np.ndarray, money: np.ndarray, move: np.ndarray
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """What rules see and what each says alone, given factors and moves, (case, ad set), and money, (case,)."""
     vectors = np.stack([case.vector for case in batch])
     return jax.tree.map(np.asarray, _said(vectors, factor, money, move, *arguments(batch)))

@@ -340,9 +340,7 @@ def drift_basis(days: int, knot_days: int, correlation: float) -> Floats:
     return found
 
 
-def _finish(
-    part: _Part, common: dict[str, Any], shape: Shape, settings: ResponseSettings
-) -> tuple[Structure, dict[str, Any]]:
+def _finish(part: _Part, common: dict[str, Any], shape: Shape, settings: ResponseSettings) -> tuple[Structure, dict[str, Any]]:
     prior = settings.priors
     pooled = [slope for slope, _ in part.slopes if slope.spread > 0.0]
     structure = Structure(

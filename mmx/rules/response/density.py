@@ -46,7 +46,9 @@ def log_dispersion(structure: Structure, params: Params) -> jax.Array:
 
 def predictor(structure: Structure, params: Params, inputs: Inputs) -> jax.Array:
     """Linear predictor of every cell, (day, ad set)."""
-    level = inputs["level_mean"] + inputs["level_sd"] * params["mean"] + params["campaign"][inputs["campaign_of"]] + params["level"]
+    level = (
+        inputs["level_mean"] + inputs["level_sd"] * params["mean"] + params["campaign"][inputs["campaign_of"]] + params["level"]
+    )
     eta: jax.Array = inputs["offset"] + level
     if structure.slopes:
         eta = eta + jnp.einsum("taj,aj->ta", inputs["x"], slopes_of(structure, params, inputs))

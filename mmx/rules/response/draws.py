@@ -171,7 +171,9 @@ def with_new(
     return draw._replace(**wider), Carry(exposure, carry.day, np.concatenate([carry.drift, drift], axis=1))
 
 
-def _unseen(rng: np.random.Generator, common: dict[str, Floats], campaigns: Sequence[int | None], draws: int) -> dict[str, Floats]:
+def _unseen(
+    rng: np.random.Generator, common: dict[str, Floats], campaigns: Sequence[int | None], draws: int
+) -> dict[str, Floats]:
     """Levels, slopes and dispersion of new ad sets, draws last."""
     shape = (len(campaigns), draws)
     fresh = common["account"] + common["campaign_sd"] * rng.standard_normal(shape)

@@ -42,7 +42,9 @@ def columns(structure: Structure, params: density.Params, inputs: density.Inputs
     days, adsets = inputs["weight"].shape
     one = jnp.ones((days, adsets, 1))
     own, shared = [one], [one * inputs["level_sd"]]
-    shared.append(jnp.broadcast_to(jax.nn.one_hot(inputs["campaign_of"], structure.campaigns), (days, adsets, structure.campaigns)))
+    shared.append(
+        jnp.broadcast_to(jax.nn.one_hot(inputs["campaign_of"], structure.campaigns), (days, adsets, structure.campaigns))
+    )
     if structure.pooled:
         own.append(inputs["x"][..., : structure.pooled] * params["slope_sd"])
     if structure.slopes:
@@ -258,7 +260,9 @@ def sample(
         value, best, _ = function(theta, arrays, x, none)
         return Evaluation(float(value), np.asarray(best))
 
-    top = maximum(evaluate, first_scales(structure, inputs) if start is None else start, none, structure.slices["dispersion"].start)
+    top = maximum(
+        evaluate, first_scales(structure, inputs) if start is None else start, none, structure.slices["dispersion"].start
+    )
     rng = np.random.default_rng([seed % 2**32, 29])
     normals = rng.standard_normal((proposals, len(top.theta)))
     normals /= np.sqrt(rng.chisquare(FREEDOM, size=(proposals, 1)) / FREEDOM)
