@@ -275,6 +275,25 @@ def test_actions_that_do_not_join_are_counted(tmp_path: Path) -> None:
     assert "ads.tables names no basic_ad_action_values: revenue are zero" in done.notes
 
 
+def test_budgets_of_ad_set_history(tmp_path: Path) -> None:
+    tables = {n: f"{n}.csv" for n in ("basic_ad", "ad_history", "ad_set_history")}
+    settings = read_config({"ads": {"schema": "fivetran_facebook", "tables": tables}}).ads
+    made = ads_like(settings, seed=3)
+    history = made["ad_set_history.csv"]
+    made["ad_set_history.csv"] = history.assign(daily_budget=np.where(history["name"] == "before", 5000, 7000))
+    for name, frame in made.items():
+        frame.to_csv(tmp_path / name, index=False)
+    named = {"schema": "fivetran_facebook", "tables": {n: str(tmp_path / f) for n, f in tables.items()}}
+    settings = read_config({"ads": named | {"budget": "column"}}).ads
+    con = connect(settings)
+    prepare(con, settings)
+    found = con.execute("SELECT day::VARCHAR, min(budget), max(budget) FROM budget_adset GROUP BY day ORDER BY day").fetchall()
+    assert found[30:32] == [("2025-01-31", 50.0, 50.0), ("2025-02-01", 70.0, 70.0)] and len(found) == 45
+    made["ad_set_history.csv"].drop(columns="daily_budget").to_csv(tmp_path / "ad_set_history.csv", index=False)
+    with pytest.raises(DataError, match="budget: column, and the table has no budget"):
+        prepare(connect(settings), settings)
+
+
 def test_orders_of_the_shop(tmp_path: Path) -> None:
     path = written(random_table(days=12), tmp_path / "ads.csv")
     (tmp_path / "orders.csv").write_text(
