@@ -137,6 +137,8 @@ class AdsSettings(Frozen):
         Money of the account in a calendar month.
     purchase_actions : tuple of str
         Action types of ``fivetran_facebook`` that are purchases; they are added, so none may contain another.
+    minor_unit : float
+        What the budgets of ``fivetran_facebook`` are counted in, of the currency.
     levels : tuple of str
         For which features are written.
     signal_r2 : float
@@ -167,6 +169,7 @@ class AdsSettings(Frozen):
     delay_curve: tuple[Share, ...]
     month_budget: Positive | None
     purchase_actions: tuple[str, ...]
+    minor_unit: Positive
     orders: OrderSettings | None
     levels: Annotated[tuple[Entity, ...], Field(min_length=1)]
     precision: Literal["double", "single"]

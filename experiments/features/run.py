@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import resource
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -73,32 +73,26 @@ def configuration(folder: Path, settings: dict[str, Any], cell: dict[str, Any]) 
     }
 
 
-def _timed(config: dict[str, Any], out: str, queue: Any) -> None:
+def measured(config: dict[str, Any], out: str) -> dict[str, Any]:
+    """Run ``mmx features`` here, with what it took."""
     began = time.perf_counter()
     done = run_features(read_config(config), out=out)
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    queue.put(
-        {
-            "seconds": round(time.perf_counter() - began, 2),
-            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
-            "peak_gb": round(usage.ru_maxrss / 1e6, 3),
-            "computed": len(done.summary["months"]["computed"]),
-            "kept": len(done.summary["months"]["kept"]),
-            "rows": {level: part["rows"] for level, part in done.summary["coverage"].items()},
-        }
-    )
+    return {
+        "seconds": round(time.perf_counter() - began, 2),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+        "peak_gb": round(usage.ru_maxrss / 1e6, 3),
+        "computed": len(done.summary["months"]["computed"]),
+        "kept": len(done.summary["months"]["kept"]),
+        "rows": {level: part["rows"] for level, part in done.summary["coverage"].items()},
+    }
 
 
 def timed(config: dict[str, Any], out: Path) -> dict[str, Any]:
-    """Run ``mmx features`` in a process of its own, whose peak memory is its own."""
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    process = context.Process(target=_timed, args=(config, str(out), queue))
-    process.start()
-    process.join()
-    if process.exitcode != 0:
-        raise SystemExit(f"the run ended with exit code {process.exitcode}")
-    return dict(queue.get())
+    """The same in a process of its own, whose peak memory is its own."""
+    command = [sys.executable, __file__, "--measure", json.dumps(config), "--out", str(out)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def size_of(folder: Path) -> float:
@@ -147,7 +141,11 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     parser.add_argument("--smoke", action="store_true", help="check that the study runs")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of the stored cells")
     parser.add_argument("--work", type=Path, help="folder for the tables, on a disk with room; removed after each cell")
+    parser.add_argument("--measure", metavar="JSON", help=argparse.SUPPRESS)
     given = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
+    if given.measure:
+        print(json.dumps(measured(json.loads(given.measure), str(given.out))))
+        return []
     settings = yaml.safe_load((HERE / "config.yaml").read_text(encoding="utf-8"))
     settings |= settings["smoke"] if given.smoke else {}
     given.out.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mmx.data.ads.definitions import Feature
 
+WORDS = {"adset": "ad set"}
 NAMES = 12
 THIN = 6
 
@@ -32,7 +33,9 @@ def print_features(summary: Mapping[str, Any], folder: Path, *, console: Console
     """
     console = console or new_console()
     unit = f" {summary['currency']}" if summary["currency"] else ""
-    entities = ", ".join(f"{count:,} {level}{'s' if count != 1 else ''}" for level, count in summary["entities"].items())
+    entities = ", ".join(
+        f"{count:,} {WORDS.get(level, level)}{'s' if count != 1 else ''}" for level, count in summary["entities"].items()
+    )
     line(console, f"{summary['rows']:,} rows from {summary['start']} to {summary['end']}: {entities}.", "bold")
     _totals(console, summary, unit)
     _recovered(console, summary)
@@ -112,7 +115,12 @@ def _coverage(console: Console, summary: Mapping[str, Any]) -> None:
     for level, part in summary["coverage"].items():
         shares = part["features"]
         thin = sorted((s, n) for n, s in shares.items() if s < 1)[:THIN]
-        cells = [level, f"{part['rows']:,}", f"{len(shares)}", fmt.percent(sum(shares.values()) / max(1, len(shares)))]
+        cells = [
+            WORDS.get(level, level),
+            f"{part['rows']:,}",
+            f"{len(shares)}",
+            fmt.percent(sum(shares.values()) / max(1, len(shares))),
+        ]
         grid.add([*cells, ", ".join(f"{n} {fmt.percent(s)}" for s, n in thin)])
     grid.print(console)
     line(console, "Values are those that are not NaN: a ratio without a denominator is (coverage.csv has each feature).")

@@ -36,7 +36,7 @@ def test_a_stand_in_has_features(
     monkeypatch.setenv("MMX_DATA_DIR", str(tmp_path))
     answer = mmx("features", path, "--out", tmp_path / "features")
     assert answer.code == 0, answer.said
-    assert "2 campaigns, 6 adsets" in answer.said
+    assert "2 campaigns, 6 ad sets" in answer.said
     assert (tmp_path / "features" / "level=adset" / "2025-02.parquet").is_file()
     history = read_history(config.ads)
     assert history.metrics.shape == (45, 6, 6) and history.metric("revenue").sum() > 0
@@ -78,3 +78,26 @@ def test_commands_of_models_say_that_there_is_no_table(command: str) -> None:
     answer = mmx(command, CONFIGS[0])
     assert answer.code == 2
     assert "has no table for a marketing-mix model" in answer.said and "1. data came it is missing" in answer.said
+
+
+def test_every_feature_is_listed(tmp_path: Path) -> None:
+    answer = mmx("features", "--list", columns=160)
+    assert answer.code == 0
+    assert "roas_7d" in answer.out and "revenue over spend, mature days, of 7 days" in answer.out
+    assert "123 features" in answer.out
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = package.read_config(CONFIGS[-1])
+    for name, table in ads_like(config.ads, seed=1).items():
+        table.to_csv(tmp_path / name, index=False)
+    monkeypatch.setenv("MMX_DATA_DIR", str(tmp_path))
+    other = tmp_path / "mine"
+    other.mkdir()
+    (other / "notes.txt").write_text("mine")
+    for force in ((), ("--force",)):
+        answer = mmx("features", CONFIGS[-1], "--out", other, *force)
+        assert (answer.code == 2 and "exists already" in answer.said) or "is not an output of mmx" in answer.said
+    assert [p.name for p in other.iterdir()] == ["notes.txt"]
+    broken = mmx("features", CONFIGS[-1], "ads.immature_days=-1")
+    assert broken.code == 2 and "ads.immature_days" in broken.said

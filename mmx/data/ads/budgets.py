@@ -9,24 +9,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mmx.errors import DataError, Problem
+
 if TYPE_CHECKING:
     import duckdb
 
     from mmx.ads_settings import AdsSettings
+    from mmx.data.ads.layouts import Layout
 
 HELD = 28
 MOVED = 0.01
 RECENT = 7
 
 
-def write_budgets(con: duckdb.DuckDBPyConnection, settings: AdsSettings) -> list[str]:
+def write_budgets(con: duckdb.DuckDBPyConnection, layout: Layout, settings: AdsSettings) -> list[str]:
     """Write ``budget_adset``, ``budget_campaign`` and ``budget_account`` from ``days_adset``.
 
     Returns
     -------
     list of str
         What a reader should know.
+
+    Raises
+    ------
+    DataError
+        Where the policy needs a column that the table lacks.
     """
+    if settings.budget != "from_spend" and "budget" not in layout.present:
+        came = f"budget: {settings.budget}, and the table has no budget (schema: {settings.table_schema})"
+        remedy = "Name ads.columns.budget, or take ads.budget: from_spend."
+        raise DataError("budgets cannot be read", [Problem("ads.budget", came, "a column of daily budgets", remedy)])
     con.execute(f"CREATE OR REPLACE TEMP TABLE known AS {_known(settings)}")
     last = HELD + settings.immature_days + 1
     con.execute(

@@ -1,7 +1,8 @@
 """Fivetran's schemas of the Meta and Google Ads APIs as one table of ads.
 
 ``fivetran_facebook``: ``basic_ad`` (spend, impressions, link clicks, reach), joined with the purchase actions of
-``basic_ad_actions`` and their values, named by the latest row of the histories. ``fivetran_google``: ``ad_stats`` or
+``basic_ad_actions`` and their values, named by the latest row of the histories; ``ad_set_history`` may have daily budgets.
+``fivetran_google``: ``ad_stats`` or
 ``ad_group_stats``, whose cost is in millionths of the currency. What does not join is counted and said.
 """
 
@@ -57,6 +58,12 @@ def facebook(con: duckdb.DuckDBPyConnection, settings: AdsSettings) -> Layout:
         "purchases": "coalesce(p.value, 0)",
         "revenue": "coalesce(r.value, 0)",
     }
+    if "daily_budget" in tables.get("ad_set_history", ()):
+        _budgets(con, settings)
+        columns["budget"] = (
+            "(SELECT arg_max(budget, since) FROM set_budgets AS h "
+            f"WHERE h.id = a.adset_id AND h.since <= TRY_CAST({day} AS DATE))"
+        )
     joins = (
         "basic_ad AS b LEFT JOIN ad_history_now AS a ON a.id = b.ad_id::VARCHAR "
         "LEFT JOIN ad_set_history_now AS s ON s.id = a.adset_id LEFT JOIN campaign_history_now AS c ON c.id = a.campaign_id "
@@ -134,6 +141,16 @@ def _latest(con: duckdb.DuckDBPyConnection, table: str, time: str, more: str = "
 
 def _nameless(con: duckdb.DuckDBPyConnection, table: str) -> None:
     con.execute(f"CREATE OR REPLACE TEMP TABLE {table}_now AS SELECT '' AS id, '' AS label LIMIT 0")
+
+
+def _budgets(con: duckdb.DuckDBPyConnection, settings: AdsSettings) -> None:
+    """Keep the last daily budget of each ad set and day of ``ad_set_history``, which is in minor units of the currency."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE set_budgets AS SELECT id::VARCHAR AS id, "
+        f"TRY_CAST(updated_time::VARCHAR AS TIMESTAMP)::DATE AS since, "
+        f"TRY_CAST(daily_budget AS DOUBLE) * {settings.minor_unit!r} AS budget FROM ad_set_history WHERE TRY_CAST(daily_budget AS DOUBLE) > 0 "
+        "QUALIFY row_number() OVER (PARTITION BY id, since ORDER BY updated_time::VARCHAR DESC) = 1"
+    )
 
 
 def _actions(con: duckdb.DuckDBPyConnection, table: str, metric: str, kinds: str) -> list[str]:

@@ -20,6 +20,7 @@ import duckdb
 from mmx.data.ads import definitions, windows
 from mmx.data.ads.entities import LEVELS, PARENT
 from mmx.data.ads.repair import MARKED
+from mmx.data.ads.sources import quoted
 from mmx.data.ads.typed import METRICS
 from mmx.data.ads.windows import DAY, LOOK_BACK, copy_features, write_macros, write_sums
 
@@ -132,7 +133,7 @@ def _write_days(con: duckdb.DuckDBPyConnection, month: Month, levels: Sequence[s
         f"{up} JOIN names_campaign AS c ON c.id = s.parent JOIN names_account AS a ON a.id = c.parent "
         f"WHERE d.day BETWEEN DATE '{month.first}' AND DATE '{month.first + 31 * DAY}' "
         f"AND date_trunc('month', d.day) = DATE '{month.first}' ORDER BY d.day, d.id) "
-        f"TO '{place / month.name}.parquet' (FORMAT parquet, COMPRESSION zstd)"
+        f"TO {quoted(str(place / f'{month.name}.parquet'))} (FORMAT parquet, COMPRESSION zstd)"
     )
 
 

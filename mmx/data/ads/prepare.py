@@ -84,7 +84,7 @@ def prepare(con: duckdb.DuckDBPyConnection, settings: AdsSettings, tell: Callabl
     tell("add up the levels")
     levels, doubled = number_entities(con, layout, settings)
     tell("lay out budgets")
-    notes = [*layout.notes, *write_budgets(con, settings)]
+    notes = [*layout.notes, *write_budgets(con, layout, settings)]
     if settings.orders is not None:
         notes += read_orders(con, settings, settings.orders)
     return Prepared(levels, raw, row[0], unified, tuple(recovered), policies, doubled, row[1], tuple(notes))

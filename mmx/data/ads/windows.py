@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmx.data.ads.definitions import WINDOWS, WITH_BUDGET, WITH_ORDERS, features_of
 from mmx.data.ads.entities import LEVELS, PARENT
+from mmx.data.ads.sources import quoted
 from mmx.data.ads.typed import METRICS
 
 if TYPE_CHECKING:
@@ -96,10 +97,10 @@ def copy_features(
         joins += f" JOIN sums_{PARENT[level]} AS p ON p.id = n.parent AND p.day = s.day"
     con.execute(
         f"COPY (SELECT s.date AS date, {names}, {values} FROM sums_{level} AS s JOIN names_{level} AS n ON n.id = s.id {joins} "
-        f"ORDER BY s.date, s.id) TO '{path}' (FORMAT parquet, COMPRESSION zstd)"
+        f"ORDER BY s.date, s.id) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)"
     )
     counts = ", ".join(f"count(*) FILTER (NOT isnan({f.name}))" for f in features)
-    row = con.execute(f"SELECT count(*), {counts} FROM read_parquet('{path}')").fetchone()
+    row = con.execute(f"SELECT count(*), {counts} FROM read_parquet({quoted(str(path))})").fetchone()
     assert row is not None
     return dict(zip(("rows", *(f.name for f in features)), row, strict=True))
 
