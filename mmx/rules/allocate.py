@@ -25,7 +25,7 @@ class Allocation(NamedTuple):
     unallocated : scalar
         Money that no ad set may take, currency.
     short : scalar of bool
-        Whether the lower bounds sum to more than the money.
+        Whether the lower bounds sum to more than the money, or there is none.
     """
 
     budget: Any
@@ -49,7 +49,7 @@ def allocate(want: Any, lower: Any, upper: Any, money: Any, steps: int) -> Alloc
         Steps of the search; ten reach the exact scale in nearly all cases, forty in all.
     """
     least = jnp.sum(lower, axis=0)
-    short = least > money
+    short = (least > money) | (money <= 0.0)
     shrink = jnp.where(short, money / jnp.maximum(least, 1e-30), 1.0)
     lower = lower * shrink
     upper = jnp.where(short, lower, jnp.maximum(jnp.minimum(upper, money), lower))

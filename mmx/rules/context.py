@@ -162,5 +162,5 @@ def days_since_change(budget: np.ndarray, first_day: np.ndarray) -> np.ndarray:
     before, after = budget[:-1], budget[1:]
     rows = np.arange(1, days)[:, None]
     moved = (np.abs(after - before) > 0.01 * before) & (rows > first_day[None, :])
-    last = np.where(moved.any(axis=0), days - 1 - np.argmax(moved[::-1], axis=0), -1)
+    last = np.max(np.where(moved, rows, -1), axis=0, initial=-1)
     return np.where(last >= 0, days - 1 - last, days - first_day).astype(float)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from mmx.rules.window import Window, rows_of, window_of
 from .histories import Case, random_case
 
 BATCH = 64
+QUICKLY = {"xla_backend_optimization_level": 0}  # compiles in half the time
 ROWS = rows_of(5)
 ENGINE = Engine()
 NAMES = ENGINE.space.names
@@ -82,7 +83,7 @@ def _values(vector: Any, off: Any) -> dict[str, Any]:
     return {name: values[name] | {"off": off[i]} for i, name in enumerate(RULES)}
 
 
-@jax.jit
+@partial(jax.jit, compiler_options=QUICKLY)
 @jax.vmap
 def _explained(vector: Any, off: Any, window: Window, state: State, account: Account, day: Day, immature: Any) -> Any:
     return explain(SWITCHED, _values(vector, off), window, state, account, day, immature_days=immature)
@@ -99,7 +100,7 @@ def explained_arguments(given: tuple[Any, ...], vectors: np.ndarray, off: Sequen
     return jax.tree.map(np.asarray, _explained(vectors, switches, *given))
 
 
-@jax.jit
+@partial(jax.jit, compiler_options=QUICKLY)
 @jax.vmap
 def _said(vector: Any, factor: Any, money: Any, move: Any, window: Any, state: Any, account: Any, day: Any, m: Any) -> Any:
     values = {name: View(own) for name, own in ENGINE.values(vector).items()}

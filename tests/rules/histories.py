@@ -64,13 +64,13 @@ def random_history(rng: np.random.Generator, ad_sets: int = AD_SETS, days: int |
     metrics[days - min(immature, days) :, :, 3] = thinned
     if _chance(rng, 0.15):
         metrics[-3:, :, 3:5] = 0.0
-    end = np.datetime64("2025-01-01") + int(rng.integers(0, 730))
+    end = np.datetime64("2025-01-01") + np.timedelta64(int(rng.integers(0, 730)), "D")
     campaign_of = np.sort(rng.integers(0, CAMPAIGNS, ad_sets))
     return AccountHistory(
         account="test",
         platform="meta",
         currency="EUR",
-        dates=end - np.arange(days)[::-1],
+        dates=end - np.arange(days)[::-1].astype("timedelta64[D]"),
         adsets=tuple(f"ad set {i}" for i in range(ad_sets)),
         campaigns=tuple(f"campaign {i}" for i in range(CAMPAIGNS)),
         campaign_of=campaign_of,
@@ -162,10 +162,10 @@ def random_account(rng: np.random.Generator, history: AccountHistory, state: Sta
 def random_day(rng: np.random.Generator, history: AccountHistory, state: State) -> Day:
     """The day after the history, with money around the sum of budgets; now and then none."""
     ad_sets = len(history.adsets)
-    date = history.dates[-1] + 1
+    date = history.dates[-1] + np.timedelta64(1, "D")
     month = date.astype("datetime64[M]")
     month_day = int((date - month.astype("datetime64[D]")).astype(int)) + 1
-    month_days = int(((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(int))
+    month_days = int(((month + np.timedelta64(1, "M")).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(int))
     money = np.where(state.phase == FROZEN, 0.0, state.before).sum() * rng.choice(
         [0.0, 0.4, 0.9, 1.0, 1.1, 1.8], p=[0.03, *[0.194] * 5]
     )

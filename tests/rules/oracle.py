@@ -120,7 +120,7 @@ def decide(case: Case, names: tuple[str, ...]) -> Decided:
     lower = [old if keep else least for old, keep, least in zip(today, kept, lower, strict=True)]
     upper = [old if keep else most for old, keep, most in zip(today, kept, upper, strict=True)]
     budget, scale = share_out(want, lower, upper, money)
-    short = sum(lower) > money
+    short = sum(lower) > money or money <= 0.0
     free = [not (forced[i] or held[i] or kept[i] or short) for i in range(n)]
     return Decided(
         budget=budget,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,29 +41,29 @@ def log_over(top: float, bottom: float) -> float:
     return math.log(top / bottom) if top > 0.0 and bottom > 0.0 else NAN
 
 
-def day_value(rows: list[list[float]], day: int, metric: int) -> float:
+def day_value(columns: list[list[float]], day: int, metric: int) -> float:
     """A metric of an ad set on a day; days without a row are zero."""
-    return rows[day][metric] if 0 <= day < len(rows) else 0.0
+    return columns[metric][day] if 0 <= day < len(columns[metric]) else 0.0
 
 
-def window_sum(rows: list[list[float]], last: int, days: int, metric: int) -> float:
+def window_sum(columns: list[list[float]], last: int, days: int, metric: int) -> float:
     """Sum over the ``days`` days that end on ``last``."""
-    return sum(day_value(rows, day, metric) for day in range(last - days + 1, last + 1))
+    return sum(columns[metric][max(last - days + 1, 0) : max(last + 1, 0)])
 
 
-def sums_of(rows: list[list[float]], budgets: list[float], immature: int) -> dict[str, float]:
-    """All sums of one ad set from its daily rows."""
-    t = len(rows) - 1
+def sums_of(columns: list[list[float]], budgets: list[float], immature: int) -> dict[str, float]:
+    """All sums of one ad set from its daily numbers."""
+    t = len(columns[SPEND]) - 1
     out = {}
     for w in WINDOWS:
         for name, metric in RAW.items():
-            out[f"{name}_{w}d"] = window_sum(rows, t, w, metric)
+            out[f"{name}_{w}d"] = window_sum(columns, t, w, metric)
         for name, metric in MATURE.items():
-            out[f"{name}_{w}d"] = window_sum(rows, t - immature, w, metric)
+            out[f"{name}_{w}d"] = window_sum(columns, t - immature, w, metric)
         out[f"budget_{w}d"] = sum(budgets[max(t - w + 1, 0) : t + 1])
-    out["clicks_before"] = window_sum(rows, t - 7, 21, CLICKS)
-    out["impressions_before"] = window_sum(rows, t - 7, 21, IMPRESSIONS)
-    out["active_days"] = sum(day_value(rows, day, SPEND) > 0.0 for day in range(t - 27, t + 1))
+    out["clicks_before"] = window_sum(columns, t - 7, 21, CLICKS)
+    out["impressions_before"] = window_sum(columns, t - 7, 21, IMPRESSIONS)
+    out["active_days"] = sum(day_value(columns, day, SPEND) > 0.0 for day in range(t - 27, t + 1))
     return out
 
 
@@ -94,27 +95,27 @@ def ratios_of(sums: dict[str, float]) -> dict[str, float]:
     return out
 
 
-def volatility(rows: list[list[float]], last: int, metric: int) -> float:
+def volatility(columns: list[list[float]], last: int, metric: int) -> float:
     """Standard deviation over mean of a daily metric over the 14 days that end on ``last``."""
-    values = [day_value(rows, day, metric) for day in range(last - 13, last + 1)]
+    values = [day_value(columns, day, metric) for day in range(last - 13, last + 1)]
     mean = sum(values) / 14.0
     return over(math.sqrt(sum((value - mean) ** 2 for value in values) / 14.0), mean)
 
 
-def spend_since_purchase(rows: list[list[float]], last: int) -> float:
+def spend_since_purchase(columns: list[list[float]], last: int) -> float:
     """Spend after the last day with a purchase, through ``last``, looking back 28 days."""
     spent = 0.0
     for day in range(last, last - 28, -1):
-        if day_value(rows, day, PURCHASES) > 0.0:
+        if day_value(columns, day, PURCHASES) > 0.0:
             break
-        spent += day_value(rows, day, SPEND)
+        spent += day_value(columns, day, SPEND)
     return spent
 
 
-def reported_purchases(rows: list[list[float]], days: int, shown: list[float]) -> float:
+def reported_purchases(columns: list[list[float]], days: int, shown: list[float]) -> float:
     """Purchases of the last ``days`` days, of which the platform shows a share."""
-    t = len(rows) - 1
-    return sum(shown[back] * day_value(rows, t - back, PURCHASES) for back in range(days))
+    t = len(columns[SPEND]) - 1
+    return sum(shown[back] * day_value(columns, t - back, PURCHASES) for back in range(days))
 
 
 def relative(own: dict[str, float], parent: dict[str, float]) -> dict[str, float]:
@@ -130,26 +131,27 @@ def relative(own: dict[str, float], parent: dict[str, float]) -> dict[str, float
 def ad_set_features(case: Case, i: int, sums: dict[str, float], parent: dict[str, float]) -> dict[str, float]:
     """All features of one ad set."""
     history = case.history
-    rows, budgets = history.metrics[:, i].tolist(), history.budget[:, i].tolist()
-    t, m, shown = len(rows) - 1, history.immature_days, [float(share) for share in case.account.reported]
+    columns, budgets = history.metrics[:, i].T.tolist(), history.budget[:, i].tolist()
+    t, m, shown = len(columns[SPEND]) - 1, history.immature_days, [float(share) for share in case.account.reported]
     own = ratios_of(sums)
     budget, since = float(case.state.budget[i]), float(case.state.days_since_change[i])
-    month = (history.dates[-1] + 1).astype("datetime64[M]")
-    in_month = [day for day in range(t + 1) if history.dates[day].astype("datetime64[M]") == month]
+    dates = history.dates.tolist()
+    tomorrow = dates[-1] + timedelta(days=1)
+    in_month = [day for day in range(t + 1) if (dates[day].year, dates[day].month) == (tomorrow.year, tomorrow.month)]
     return (
         own
         | relative(own, parent)
         | {
             "budget": budget,
             "budget_change": log_over(budget, budgets[t - 7] if t >= 7 else 0.0),
-            "spend_volatility": volatility(rows, t, SPEND),
-            "revenue_volatility": volatility(rows, t - m, REVENUE),
+            "spend_volatility": volatility(columns, t, SPEND),
+            "revenue_volatility": volatility(columns, t - m, REVENUE),
             "days_since_change": since,
             "age_days": float(t - int(history.first_day[i]) + 1),
-            "learning_events": reported_purchases(rows, min(7, int(since) + 1), shown),
-            "spend_since_purchase": spend_since_purchase(rows, t - m),
-            "month_spend": sum(rows[day][SPEND] for day in in_month),
-            "shown_3d": reported_purchases(rows, 3, shown),
+            "learning_events": reported_purchases(columns, min(7, int(since) + 1), shown),
+            "spend_since_purchase": spend_since_purchase(columns, t - m),
+            "month_spend": sum(columns[SPEND][day] for day in in_month),
+            "shown_3d": reported_purchases(columns, 3, shown),
         }
     )
 
@@ -193,7 +195,7 @@ def look(case: Case, p: Any) -> Seen:
     """Everything that the rules see of a case, given the parameters of ``evidence``."""
     history, account, state = case.history, case.account, case.state
     n, m = len(history.adsets), history.immature_days
-    sums = [sums_of(history.metrics[:, i].tolist(), history.budget[:, i].tolist(), m) for i in range(n)]
+    sums = [sums_of(history.metrics[:, i].T.tolist(), history.budget[:, i].tolist(), m) for i in range(n)]
     home = [int(c) for c in history.campaign_of]
     campaigns = {c: added([sums[i] for i in range(n) if home[i] == c]) for c in set(home)}
     whole = added(sums)

@@ -129,7 +129,7 @@ RULES = (
         "efficient",
         _G,
         "decider",
-        "Raises an ad set whose purchases cost less than its campaign's.",
+        "Raises an ad set above the target whose purchases of 14 days cost less than its campaign's.",
         _efficient,
         (
             Parameter("cheaper", "CPA below its campaign's", "share", 0.02, 0.7, 0.15),
@@ -142,7 +142,7 @@ RULES = (
         "high_order_value",
         _G,
         "decider",
-        "Raises an ad set whose orders are larger than the account's, at a ROAS above the target.",
+        "Raises an ad set whose orders of 28 days are larger than the account's, at a ROAS above the target.",
         _high_order_value,
         (
             Parameter("larger", "order value above the account's", "share", 0.02, 1.0, 0.12),
@@ -155,12 +155,12 @@ RULES = (
         "volume",
         _G,
         "decider",
-        "Raises an ad set that brings more of its campaign's purchases than it takes of its spend.",
+        "Raises an ad set that brings more of its campaign's purchases of 14 days than it takes of its spend of 7.",
         _volume,
         (
             Parameter("more", "share of purchases above the share of spend", "share", 0.01, 1.0, 0.08),
             Parameter("purchases", _PURCHASES, "purchases", 3.0, 150.0, 15.0, "log"),
-            Parameter("of_target", "ROAS to reach, over the target", "ratio", 0.6, 1.3, 0.9),
+            Parameter("of_target", "ROAS of 14 days to reach, over the target", "ratio", 0.6, 1.3, 0.9),
             Parameter("rise", _RISE, "share", 0.01, 0.6, 0.06),
         ),
         "{purchases_share:.0%} of its campaign's purchases for {spend_share:.0%} of its spend",
@@ -195,7 +195,7 @@ RULES = (
         "overfunded",
         _G,
         "decider",
-        "Takes back what an ad set does not spend, but for some headroom.",
+        "Takes back what an ad set of over 7 days does not spend, but for some headroom; at most 70 % of its budget.",
         _overfunded,
         (
             Parameter("utilisation", "spend over budget of 7 days", "share", 0.3, 0.98, 0.8),
@@ -235,7 +235,7 @@ RULES = (
         "stable",
         _G,
         "decider",
-        "Leans a calm ad set near the target towards what it earns.",
+        "Leans a calm ad set near the target towards what it earned in 14 days.",
         _stable,
         (
             Parameter("volatility", "standard deviation over mean of daily revenue", "ratio", 0.1, 2.0, 0.6),

@@ -108,7 +108,7 @@ RULES = (
         "probe",
         _G,
         "decider",
-        "Gives a frozen ad set that has waited a small budget: a way back.",
+        "Gives a frozen ad set that has waited a small budget, at least what the platform takes: a way back.",
         _probe,
         (Parameter("share", "budget of the probe over the budget before the freeze", "share", 0.05, 0.8, 0.3),),
         "frozen for {days_in_phase:.0f} days, long enough to try {probe__share:.0%} of its earlier budget of {before:.2f}",
@@ -129,7 +129,7 @@ RULES = (
         "Ends a probe well: the ad set gets a good part of its earlier budget back.",
         _release_probe,
         (
-            Parameter("of_target", "ROAS to reach, over the target", "ratio", 0.3, 1.3, 0.8),
+            Parameter("of_target", "ROAS of 7 days to reach, over the target", "ratio", 0.3, 1.3, 0.8),
             Parameter("probability", _PROBABILITY, "probability", 0.3, 0.95, 0.55),
             Parameter("share", "budget after it over the budget before the freeze", "share", 0.3, 1.0, 0.6),
         ),
@@ -139,7 +139,7 @@ RULES = (
         "end_probe",
         _G,
         "decider",
-        "Ends a probe badly: when its ROAS is probably below the target, or after so many days without a good answer.",
+        "Ends a probe badly: its ROAS of 7 days is probably below the target, or many days gave no good answer.",
         _end_probe,
         (
             Parameter("days", "days after which a probe without an answer ends", "days", 8.0, 30.0, 14.0),
@@ -151,7 +151,7 @@ RULES = (
         "freeze_without_purchase",
         _G,
         "decider",
-        "Freezes an ad set that has spent several times the cost of a purchase since its last one.",
+        "Freezes an ad set that has spent several times its campaign's cost of a purchase since its last one, within 28 days.",
         _freeze_without_purchase,
         (Parameter("costs", "spend since the last purchase over the expected cost of one", "ratio", 1.5, 12.0, 4.5, "log"),),
         "spent {spend_since_purchase:.2f} since its last purchase, where one costs {cpa_expected:.2f}",
@@ -160,7 +160,7 @@ RULES = (
         "freeze_low_roas",
         _G,
         "decider",
-        "Freezes an ad set whose ROAS is almost surely far below the target.",
+        "Freezes an ad set whose ROAS of 28 days is almost surely far below the target.",
         _freeze_low_roas,
         (
             Parameter("of_target", "ROAS, over the target, below which it is frozen", "ratio", 0.2, 0.9, 0.55),
@@ -181,7 +181,7 @@ RULES = (
         "cut_cost_jump",
         _G,
         "decider",
-        "Cuts when the cost of a purchase jumps within days, before averages of weeks can show it.",
+        "Cuts when a purchase costs far more within days, or as much is spent without one, before averages show it.",
         _cut_cost_jump,
         (
             Parameter("ratio", "CPA of 3 days over that of 28", "ratio", 1.3, 8.0, 2.6, "log"),
@@ -194,7 +194,7 @@ RULES = (
         "cut_overdelivery",
         _G,
         "decider",
-        "Cuts an ad set that the platform overspends while it earns less than the target.",
+        "Cuts an ad set that the platform overspends while its ROAS of 14 days is below the target.",
         _cut_overdelivery,
         (
             Parameter("ratio", "spend over budget of 7 days", "ratio", 1.0, 1.7, 1.06),
