@@ -50,10 +50,10 @@ def _chance(rng: np.random.Generator, probability: float) -> bool:
 
 def random_history(rng: np.random.Generator, ad_sets: int = AD_SETS, days: int | None = None) -> AccountHistory:
     """A history of 3 to 70 days that ends on any day of the year."""
-    days = int(rng.integers(3, 71)) if days is None else days
+    days = int(rng.choice([rng.integers(3, 30), rng.integers(30, 71)], p=[0.25, 0.75])) if days is None else days
     immature = int(rng.integers(0, 6))
-    first = rng.integers(-60, max(days - 1, 1), ad_sets)
-    first[rng.random(ad_sets) < 0.08] = days + int(rng.integers(0, 3))
+    first = np.where(rng.random(ad_sets) < 0.6, -rng.integers(0, 60, ad_sets), rng.integers(0, max(days - 1, 1), ad_sets))
+    first[rng.random(ad_sets) < 0.05] = days + int(rng.integers(0, 3))
     live = np.arange(days)[:, None] >= first[None, :]
     budget = _budgets(rng, days, ad_sets) * live
     metrics = _metrics(rng, budget)
@@ -62,7 +62,7 @@ def random_history(rng: np.random.Generator, ad_sets: int = AD_SETS, days: int |
     kept = np.divide(thinned, metrics[days - min(immature, days) :, :, 3], where=thinned > 0, out=np.zeros(thinned.shape))
     metrics[days - min(immature, days) :, :, 4] *= kept
     metrics[days - min(immature, days) :, :, 3] = thinned
-    if _chance(rng, 0.15):
+    if _chance(rng, 0.08):
         metrics[-3:, :, 3:5] = 0.0
     end = np.datetime64("2025-01-01") + np.timedelta64(int(rng.integers(0, 730)), "D")
     campaign_of = np.sort(rng.integers(0, CAMPAIGNS, ad_sets))
@@ -86,7 +86,8 @@ def _budgets(rng: np.random.Generator, days: int, ad_sets: int) -> np.ndarray:
     """Budgets that stay for a while and then change, (day, ad set)."""
     level = rng.lognormal(3.5 + rng.normal(0.0, 0.5), 1.0, ad_sets)
     moves = rng.normal(0.0, 0.3, (days, ad_sets)) * (rng.random((days, ad_sets)) < rng.choice([0.02, 0.1, 0.4]))
-    budget: np.ndarray = level * np.exp(np.cumsum(moves, axis=0))
+    cuts = (np.arange(days)[:, None] == days - rng.integers(2, 8, ad_sets)) & (rng.random(ad_sets) < 0.25)
+    budget: np.ndarray = level * np.exp(np.cumsum(moves - cuts * rng.uniform(0.05, 0.5, ad_sets), axis=0))
     return budget
 
 
@@ -101,15 +102,18 @@ def _wear(rng: np.random.Generator, days: int, ad_sets: int, size: float) -> np.
 def _metrics(rng: np.random.Generator, budget: np.ndarray) -> np.ndarray:
     """Spend, impressions, clicks, purchases, revenue and reach, (day, ad set, 6), that follow the budgets."""
     days, ad_sets = budget.shape
-    use = np.minimum(rng.choice([0.15, 0.7, 0.95, 1.0, 1.15], ad_sets) * rng.lognormal(0.0, 0.1, (days, ad_sets)), 1.75)
-    spend = budget * use * (rng.random((days, ad_sets)) > rng.choice([0.0, 0.05, 0.3])) * (rng.random(ad_sets) > 0.1)
-    impressions = np.round(1000.0 * spend / (rng.uniform(4.0, 20.0, ad_sets) * _wear(rng, days, ad_sets, 0.2)))
+    usual = rng.choice([0.15, 0.7, 0.95, 1.0, 1.15], ad_sets, p=[0.05, 0.2, 0.25, 0.3, 0.2])
+    use = np.minimum(usual * rng.lognormal(0.0, 0.1, (days, ad_sets)), 1.75)
+    gaps = rng.random((days, ad_sets)) < rng.choice([0.0, 0.0, 0.05, 0.3])
+    spend = budget * use * ~gaps * (rng.random(ad_sets) > 0.05)
+    price = rng.uniform(4.0, 20.0, ad_sets) * _wear(rng, days, ad_sets, 0.2)
+    impressions = np.round(1000.0 * spend / price)
     rate = np.minimum(rng.uniform(0.005, 0.05, ad_sets) * _wear(rng, days, ad_sets, 0.3), 1.0)
     clicks = rng.binomial(impressions.astype(int), rate).astype(float)
-    level = rng.lognormal(-3.4, 0.5) * rng.lognormal(0.0, 0.5, ad_sets) * (rng.random(ad_sets) > 0.1)
+    level = rng.lognormal(-2.9, 0.5) * rng.lognormal(0.0, 0.3, ad_sets) * (rng.random(ad_sets) > 0.05)
     conversion = np.minimum(level * _wear(rng, days, ad_sets, 0.4), 1.0)
     purchases = rng.binomial(clicks.astype(int), conversion).astype(float)
-    order = rng.lognormal(3.0, 0.4) * rng.lognormal(0.0, 0.2, ad_sets)
+    order = rng.lognormal(3.0, 0.4) * rng.lognormal(0.0, 0.3, ad_sets)
     revenue = purchases * order * rng.lognormal(0.0, 0.3, (days, ad_sets))
     reach = np.round(impressions / rng.uniform(1.0, 3.5, ad_sets)) * _chance(rng, 0.85)
     return np.stack([spend, impressions, clicks, purchases, revenue, reach], axis=2)
@@ -119,7 +123,9 @@ def random_state(rng: np.random.Generator, history: AccountHistory) -> State:
     """Every phase, probes that failed, ad sets that are switched off, and accounts whose money ran out."""
     ad_sets = len(history.adsets)
     budget = history.budget[-1].copy()
-    phase = rng.choice([ACTIVE, FROZEN, PROBING], ad_sets, p=rng.choice([[0.5, 0.25, 0.25], [0.9, 0.05, 0.05]]))
+    phase = rng.choice(
+        [ACTIVE, FROZEN, PROBING], ad_sets, p=rng.choice([[0.5, 0.25, 0.25], [0.9, 0.05, 0.05], [1.0, 0.0, 0.0]])
+    )
     before = np.where(phase == ACTIVE, budget, np.maximum(budget, 1.0) * rng.lognormal(0.5, 0.5, ad_sets))
     budget = np.where(phase == FROZEN, 0.0, np.where(phase == PROBING, before * rng.uniform(0.1, 0.6, ad_sets), budget))
     off = (rng.random(ad_sets) < 0.05) & (phase == ACTIVE)
@@ -137,7 +143,7 @@ def random_account(rng: np.random.Generator, history: AccountHistory, state: Sta
     ad_sets = len(history.adsets)
     spend, purchases, revenue = (history.metric(name).sum() for name in ("spend", "purchases", "revenue"))
     usual = revenue / spend if spend > 0.0 and revenue > 0.0 else 2.0
-    target = usual * rng.lognormal(0.0, 0.4)
+    target = usual * rng.lognormal(0.0, 0.3)
     member = (history.campaign_of[None, :] == np.arange(CAMPAIGNS)[:, None]).astype(float)
     believed = _chance(rng, 0.5)
     maturity = np.sort(rng.uniform(0.3, 1.0, 7))
@@ -145,7 +151,7 @@ def random_account(rng: np.random.Generator, history: AccountHistory, state: Sta
         member=member,
         campaign_budget=history.campaign_budget.astype(float),
         target_roas=target,
-        marginal_floor=target * rng.uniform(0.4, 1.1),
+        marginal_floor=target * rng.uniform(0.2, 1.1),
         expected_cpa=(spend / purchases if purchases > 0.0 and spend > 0.0 else 30.0) * rng.lognormal(0.0, 0.3),
         order_value_spread=rng.uniform(0.2, 2.0),
         minimum_budget=rng.choice([0.0, 1.0, 5.0]),
@@ -166,9 +172,8 @@ def random_day(rng: np.random.Generator, history: AccountHistory, state: State) 
     month = date.astype("datetime64[M]")
     month_day = int((date - month.astype("datetime64[D]")).astype(int)) + 1
     month_days = int(((month + np.timedelta64(1, "M")).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(int))
-    money = np.where(state.phase == FROZEN, 0.0, state.before).sum() * rng.choice(
-        [0.0, 0.4, 0.9, 1.0, 1.1, 1.8], p=[0.03, *[0.194] * 5]
-    )
+    share = rng.choice([0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.3], p=[0.04, *[0.16] * 6])
+    money = share * np.where(state.phase == FROZEN, 0.0, state.before).sum()
     return Day(
         money=money,
         weekday=float((date.astype(int) + 3) % 7),

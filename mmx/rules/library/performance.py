@@ -81,6 +81,7 @@ _G = "performance"
 _RISE, _CUT = "share that is added to the budget", "share of the budget that is taken away"
 _P = "least posterior probability"
 _PURCHASES = "purchases below which nothing is said"
+_EARNED = "revenue {revenue_14d:.2f} for {mature_spend_14d:.2f} in 14 days, log ROAS {log_roas_14d:.2f} ± {sd_roas_14d:.2f}"
 
 RULES = (
     Rule(
@@ -95,7 +96,7 @@ RULES = (
             Parameter("utilisation", "spend over budget of 7 days", "share", 0.5, 1.1, 0.88),
             Parameter("rise_above_high", "share that is added to the rise of `high`", "share", 0.0, 0.7, 0.12),
         ),
-        "ROAS {roas_14d:.2f} over 14 days, log {log_roas_14d:.2f} ± {sd_roas_14d:.2f}; {utilisation:.0%} spent",
+        f"{_EARNED}; {{utilisation:.0%}} spent",
     ),
     Rule(
         "high",
@@ -109,7 +110,7 @@ RULES = (
             Parameter("decline", "fall of log ROAS, 7 against 28 days, that is still no decline", "log ratio", 0.0, 0.6, 0.1),
             Parameter("rise", _RISE, "share", 0.02, 0.6, 0.12),
         ),
-        "ROAS {roas_14d:.2f} over 14 days, log {log_roas_14d:.2f} ± {sd_roas_14d:.2f}, the target's {log_target:.2f}",
+        f"{_EARNED}, the target's {{log_target:.2f}}",
     ),
     Rule(
         "underfunded",
@@ -176,7 +177,7 @@ RULES = (
             Parameter("probability", _P, "probability", 0.5, 0.99, 0.75),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.18),
         ),
-        "ROAS {roas_14d:.2f} over 14 days, log {log_roas_14d:.2f} ± {sd_roas_14d:.2f}, the target's {log_target:.2f}",
+        f"{_EARNED}, the target's {{log_target:.2f}}",
     ),
     Rule(
         "weak_in_campaign",
