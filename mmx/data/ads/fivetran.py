@@ -145,10 +145,11 @@ def _nameless(con: duckdb.DuckDBPyConnection, table: str) -> None:
 
 def _budgets(con: duckdb.DuckDBPyConnection, settings: AdsSettings) -> None:
     """Keep the last daily budget of each ad set and day of ``ad_set_history``, which is in minor units of the currency."""
+    budget = "TRY_CAST(daily_budget AS DOUBLE)"
     con.execute(
         "CREATE OR REPLACE TEMP TABLE set_budgets AS SELECT id::VARCHAR AS id, "
-        f"TRY_CAST(updated_time::VARCHAR AS TIMESTAMP)::DATE AS since, "
-        f"TRY_CAST(daily_budget AS DOUBLE) * {settings.minor_unit!r} AS budget FROM ad_set_history WHERE TRY_CAST(daily_budget AS DOUBLE) > 0 "
+        "TRY_CAST(updated_time::VARCHAR AS TIMESTAMP)::DATE AS since, "
+        f"{budget} * {settings.minor_unit!r} AS budget FROM ad_set_history WHERE {budget} > 0 "
         "QUALIFY row_number() OVER (PARTITION BY id, since ORDER BY updated_time::VARCHAR DESC) = 1"
     )
 
