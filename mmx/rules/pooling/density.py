@@ -3,9 +3,8 @@
     theta*_c | theta_c  ~ N(theta_c, P_c^-1)          the optimum of a customer's search, of precision P_c
     theta_c             ~ N(W' z_c, L L')             L = diag(spread) T, T a unit triangle
 
-``theta_c`` is integrated out: with ``r = theta* - W' z``, ``A = I + L' P L`` and ``v = L' P r`` the log density of an optimum is
-``-(r' P r - v' A^-1 v + log |A|) / 2``, which needs no inverse of P and ignores what P does not see. Where an optimum lies at
-an end of the search, the place beyond it is a parameter of its own: the likelihood is that of the interval. Rows of T are
+``theta_c`` is integrated out (``marginal``), which needs no inverse of P and ignores what P does not see. Where an optimum lies
+at an end of the search, the place beyond it is a parameter of its own: the likelihood is that of the interval. Rows of T are
 ``(m_i1, ..., 1) / norm`` with ``m ~ N(0, mix)``; all coordinates are unconstrained.
 """
 
@@ -15,34 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mmx.infer.target import Site
 from mmx.jax_setup import jax, jnp
+from mmx.rules.pooling.marginal import marginal
 from mmx.rules.pooling.optimum import Optimum
 from mmx.rules.pooling.smoother import Floats
-
-
-@dataclass(frozen=True)
-class Priors:
-    """Scales of the priors, in unconstrained coordinates.
-
-    Attributes
-    ----------
-    level : float
-        Standard deviation of the common level around the defaults.
-    slope : float
-        Of the change per standardised covariate.
-    spread : float
-        Scale of the half-normal prior on the standard deviation between customers.
-    mix : float
-        Of the entries of T, hence of correlations.
-    """
-
-    level: float
-    slope: float
-    spread: float
-    mix: float
+from mmx.tune_settings import PoolPriors
 
 
 @dataclass(frozen=True)
@@ -77,7 +55,7 @@ class Shape:
         return self.sites[-1].place.stop
 
 
-def make_inputs(optima: list[Optimum], covariates: Floats, default: Floats, priors: Priors, edge: float) -> dict[str, Any]:
+def make_inputs(optima: list[Optimum], covariates: Floats, default: Floats, priors: PoolPriors, edge: float) -> dict[str, Any]:
     """Arrays that the density takes.
 
     Parameters
@@ -88,7 +66,7 @@ def make_inputs(optima: list[Optimum], covariates: Floats, default: Floats, prio
         The first is 1.
     default : array, (coordinate,)
         The defaults in unconstrained coordinates: the prior mean of the common level.
-    priors : Priors
+    priors : PoolPriors
     edge : float
         End of the searches.
     """
@@ -140,14 +118,8 @@ def residuals(w: jax.Array, beyond: jax.Array | None, inputs: dict[str, Any]) ->
 
 def log_likelihood(params: dict[str, jax.Array], inputs: dict[str, Any]) -> jax.Array:
     """Log density of all optima given ``w, spread, mix, beyond``, up to a constant."""
-    lower = factor(params["spread"], params.get("mix"))
     r = residuals(params["w"], params.get("beyond"), inputs)
-    pull = jnp.einsum("cij,cj->ci", inputs["precision"], r)
-    a = jnp.eye(lower.shape[0]) + lower.T @ inputs["precision"] @ lower
-    root = jnp.linalg.cholesky(a)
-    v = jax.scipy.linalg.solve_triangular(root, (pull @ lower)[..., None], lower=True)[..., 0]
-    half_log_det = jnp.log(jnp.diagonal(root, axis1=1, axis2=2)).sum()
-    return -0.5 * ((r * pull).sum() - jnp.square(v).sum()) - half_log_det
+    return marginal()(r, factor(params["spread"], params.get("mix")), jnp.asarray(inputs["precision"]))
 
 
 def log_density(q: jax.Array, inputs: dict[str, Any]) -> jax.Array:
@@ -172,5 +144,3 @@ def names_of(shape: Shape, coordinates: tuple[str, ...], covariates: tuple[str, 
     w = [f"w[{z}, {c}]" for z in covariates for c in coordinates]
     mix = [f"mix[{coordinates[i]}, {coordinates[j]}]" for i, j in zip(rows, columns, strict=True)]
     return (*w, *(f"spread[{c}]" for c in coordinates), *mix, *(f"beyond[{i}]" for i in range(shape.ends)))
-
-

@@ -1,4 +1,4 @@
-"""The hierarchical model in NumPyro's and in PyMC's words: priors as distributions, the likelihood of the optima as a factor."""
+"""The hierarchical model in NumPyro's and in PyMC's words: priors as distributions, the optima's likelihood as a factor."""
 
 from __future__ import annotations
 

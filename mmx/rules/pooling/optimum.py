@@ -1,9 +1,9 @@
 """A customer's optimum and how well it is known, from the trials of one search.
 
-The optimum maximises the surrogate ``f(x) = mean_f f_f(x)``. As an estimate it is that of estimating equations, so its precision
-is that of the sandwich ``H^-1 J H^-1``: with ``H`` the curvature there and ``J`` the covariance of the mean gradient over
-folds, ``P = H J^-1 H`` (Huber 1967). Stated as a precision, a direction in which the surrogate is flat weighs nothing. ``J``
-comes from a block bootstrap over folds, whose covariance of a mean has a closed form, plus the surrogate's own noise. A
+The optimum maximises the surrogate ``f(x) = mean_f f_f(x)``. As an estimate it is that of estimating equations, so its
+precision is that of the sandwich ``H^-1 J H^-1``: with ``H`` the curvature there and ``J`` the covariance of the mean gradient
+over folds, ``P = H J^-1 H`` (Huber 1967). Stated as a precision, a direction in which the surrogate is flat weighs nothing.
+``J`` comes from a block bootstrap over folds, whose covariance of a mean has a closed form, plus the surrogate's own noise. A
 coordinate whose optimum is at the end of the search says only that it lies beyond.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from mmx.rules.pooling.smoother import Floats, Surrogate, choose, process, quadratic
+from mmx.tune_settings import OptimumSettings
 
 STARTS = 8  # Best trials from which the optimum is sought.
 
@@ -45,28 +46,6 @@ class Optimum:
     fit: float
 
 
-@dataclass(frozen=True)
-class OptimumSettings:
-    """How an optimum is read off.
-
-    Attributes
-    ----------
-    edge : float
-        End of the search in unconstrained coordinates; trials beyond are moved there.
-    penalties : tuple of float
-        Candidate ridges of the quadratics.
-    processes : bool
-        Whether Gaussian processes are candidates as well: seconds per customer.
-    block : int
-        Neighbouring folds that are resampled together.
-    """
-
-    edge: float
-    penalties: tuple[float, ...]
-    processes: bool
-    block: int
-
-
 def find_optimum(points: Floats, scores: Floats, settings: OptimumSettings, seed: int) -> Optimum:
     """Optimum of one customer.
 
@@ -87,13 +66,13 @@ def find_optimum(points: Floats, scores: Floats, settings: OptimumSettings, seed
     """
     if scores.shape[1] < 3 or len(points) <= points.shape[1]:
         raise ValueError(f"needs three folds and more trials than coordinates; it has {scores.shape[1]} and {len(points)}")
-    points = np.clip(points, -settings.edge, settings.edge)
+    near = np.argsort(-scores.mean(axis=1), kind="stable")[: max(points.shape[1] + 2, round(settings.share * len(points)))]
+    points, scores = np.clip(points[near], -settings.edge, settings.edge), scores[near]
     candidates = [quadratic(points, scores, settings.penalties, interactions=both) for both in (False, True)]
     if settings.processes:
         candidates.append(process(points, scores, seed))
     surrogate = choose(candidates)
-    best = points[np.argsort(-scores.mean(axis=1), kind="stable")[:STARTS]]
-    point = maximum(surrogate, best, settings.edge)
+    point = maximum(surrogate, points[:STARTS], settings.edge)
     slope = surrogate.gradient(point)
     covariance = fold_covariance(slope, settings.block) + surrogate.noise(point)
     at_end = np.abs(point) > settings.edge - 1e-6
@@ -122,9 +101,10 @@ def fold_covariance(gradients: Floats, block: int) -> Floats:
     """Covariance of the mean over folds by the circular block bootstrap, (coordinate, coordinate), shrunk to its diagonal.
 
     Blocks of neighbours, the last followed by the first, are drawn until there are as many folds as before; the covariance of
-    the mean over such draws is that of the block means times ``block / folds`` (Politis and Romano 1992), here with the
-    correction ``folds / (folds - block)`` for the mean that was estimated. Few folds leave most correlations unknown: they are
-    shrunk towards 0 by as much as their own error suggests (Schaefer and Strimmer 2005).
+    the mean over such draws is that of the block means times ``block / folds`` (Politis and Romano 1992). It is corrected by
+    ``folds / (folds - block)`` for the mean that was estimated, and by ``(folds - 1) / (folds - 3)``, the variance of Student's
+    distribution, because the covariance is estimated as well. Few folds leave most correlations unknown: they are shrunk
+    towards 0 by as much as their own error suggests (Schaefer and Strimmer 2005).
 
     Parameters
     ----------
@@ -136,6 +116,7 @@ def fold_covariance(gradients: Floats, block: int) -> Floats:
     means = np.mean([np.roll(gradients, -shift, axis=0) for shift in range(block)], axis=0)
     centred = means - means.mean(axis=0)
     covariance = centred.T @ centred / folds * block / (folds - block)
+    covariance = covariance * ((folds - 1) / (folds - 3) if folds > 3 else 1.0)
     return _shrunk(covariance, centred)
 
 

@@ -13,12 +13,12 @@ from mmx.infer.sampling import sample
 from mmx.infer.target import Progress, Target, to_sites
 from mmx.rules.parameters import Space
 from mmx.rules.pooling import density
-from mmx.rules.pooling.density import Priors
 from mmx.rules.pooling.front_ends import numpyro_model, pymc_model
 from mmx.rules.pooling.optimum import Optimum
 from mmx.rules.pooling.smoother import Floats
 from mmx.rules.pooling.traits import Encoding, Trait, make_encoding
 from mmx.spec import GateSettings, SamplerSettings
+from mmx.tune_settings import PoolSettings
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ def pool(
     parameters: Sequence[str],
     optima: Mapping[str, Optimum],
     traits: Mapping[str, Mapping[str, Trait]],
-    priors: Priors,
-    edge: float,
+    settings: PoolSettings,
     sampler: SamplerSettings,
     gate: GateSettings,
     *,
@@ -82,11 +81,10 @@ def pool(
         By customer, of ``find_optimum``.
     traits : mapping of str to mapping
         By customer, the same names for all.
-    priors : Priors
-    edge : float
-        The one of the optima.
+    settings : PoolSettings
+        The ones that the optima were read off with.
     sampler : SamplerSettings
-        ``numpyro`` samples all chains in one program; ``nutpie`` and ``pymc`` are possible.
+        What ``settings`` does not say of the sampler.
     gate : GateSettings
         The verdict is kept, not enforced.
     seed : int
@@ -104,10 +102,12 @@ def pool(
     encoding = make_encoding([traits[name] for name in customers])
     covariates = np.stack([encoding.encode(traits[name]) for name in customers])
     places = [space.index(name) for name in parameters]
+    edge = settings.optimum.edge
     default = np.clip(space.to_free(space.default)[places], -edge, edge)
-    inputs = density.make_inputs([optima[name] for name in customers], covariates, default, priors, edge)
+    inputs = density.make_inputs([optima[name] for name in customers], covariates, default, settings.priors, edge)
     target = make_target(inputs, tuple(parameters), encoding.columns)
-    draws = sample(target, sampler, seed=seed, progress=progress)
+    own = {"name": settings.sampler, "tune": settings.tune, "draws": settings.draws, "thin": 1}
+    draws = sample(target, sampler.model_copy(update=own), seed=seed, progress=progress)
     values = {name: draws.q[..., i] for i, name in enumerate(target.names)}
     verdict = judge(summarise(values), draws, gate)
     sites = to_sites(target.sites, draws.q.reshape(-1, target.dim))

@@ -7,6 +7,7 @@ leave-one-out residual is ``r_i / (1 - h_ii)`` with ``h`` the diagonal of its sm
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -121,6 +122,7 @@ def process(points: Floats, scores: Floats, seed: int) -> Surrogate:
     seed : int
         Of the restart of its optimiser.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
@@ -129,7 +131,9 @@ def process(points: Floats, scores: Floats, seed: int) -> Surrogate:
     target = (scores - level) / spread
     lengths = np.full(points.shape[1], 2.0 * np.sqrt(points.shape[1]))
     kernel = ConstantKernel(4.0, (1e-2, 1e4)) * RBF(lengths, (0.3, 100.0)) + WhiteKernel(0.1, (1e-6, 10.0))
-    model = GaussianProcessRegressor(kernel, n_restarts_optimizer=0, random_state=seed).fit(points, target.mean(axis=1))
+    with warnings.catch_warnings():  # That a length reached its bound: the coordinate has no effect.
+        warnings.filterwarnings("ignore", category=ConvergenceWarning)
+        model = GaussianProcessRegressor(kernel, random_state=seed).fit(points, target.mean(axis=1))
     amplitude, length = float(model.kernel_.k1.k1.constant_value), np.asarray(model.kernel_.k1.k2.length_scale)
     nugget = float(model.kernel_.k2.noise_level)
 
