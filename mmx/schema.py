@@ -35,7 +35,7 @@ from mmx.spec import (
     TargetKind,
     check_shape,
 )
-from mmx.tune_settings import TuneSettings
+from mmx.tune_settings import PoolSettings, TuneSettings
 
 
 class Window(Frozen):
@@ -258,6 +258,7 @@ class Config(Frozen):
     lift: LiftSettings
     rules: RulesSettings
     tune: TuneSettings
+    pool: PoolSettings
     tracking: TrackingSettings
     output: OutputSettings
 
