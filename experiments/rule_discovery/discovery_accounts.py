@@ -80,7 +80,7 @@ def simulate(recipe: Recipe, seed: int) -> AccountHistory:
         account=f"simulated {seed}",
         platform="simulated",
         currency="EUR",
-        dates=np.datetime64("2025-01-06") + np.arange(days),
+        dates=np.datetime64("2025-01-06") + np.arange(days).astype("timedelta64[D]"),
         adsets=tuple(f"ad set {i}" for i in range(ad_sets)),
         campaigns=tuple(f"campaign {i}" for i in range(recipe.campaigns)),
         campaign_of=np.arange(ad_sets) % recipe.campaigns,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from mmx.data.ads.history import AccountHistory
 
-EARLY = ("learning_events", "account_purchases_3d", "account_expected_3d")
+EARLY = ("learning_events", "raw_purchases_3d", "account_purchases_3d", "account_expected_3d")
 UNKNOWN_CPA = 1.0
 CHUNK = 64
 
@@ -112,17 +112,10 @@ def decisions_at(features: Mapping[str, NDArray[Any]], engine: Engine, vector: A
         return {}
     values = engine.values(jnp.asarray(vector))
     shared = {f"{rule}__{name}": value for rule, own in values.items() for name, value in own.items()}
-
-    def of_day(row: dict[str, Any]) -> dict[str, Any]:
-        view = View(row | shared)
-        return {
-            rule.name: jnp.broadcast_to(rule.function(view, View(values[rule.name])).when, row["age_days"].shape)
-            for rule in engine.deciders
-        }
-
-    found = jax.jit(jax.vmap(of_day))({name: jnp.asarray(value) for name, value in features.items()})
+    view = View({name: jnp.asarray(value.T) for name, value in features.items()} | shared)  # days are lanes: (ad set, day)
     live = np.asarray(features["live"], dtype=bool)
-    return {name: np.asarray(value) & live for name, value in found.items()}
+    whens = {rule.name: rule.function(view, View(values[rule.name])).when for rule in engine.deciders}
+    return {name: np.broadcast_to(np.asarray(when), live.T.shape).T & live for name, when in whens.items()}
 
 
 def own_account(history: AccountHistory, target_roas: float | None = None) -> Account:
@@ -168,9 +161,9 @@ def _totals(history: AccountHistory) -> NDArray[np.float64]:
 def _day_after(history: AccountHistory) -> Day:
     """What is known of the day after each day: the calendar, and no effect of it."""
     dates = history.dates.astype("datetime64[D]")
-    after = dates + 1
+    after = dates + np.timedelta64(1, "D")
     month = after.astype("datetime64[M]")
-    length = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(float)
+    length = ((month + np.timedelta64(1, "M")).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(float)
     zero, none = np.zeros(len(dates)), np.zeros((len(dates), len(history.adsets)))
     return Day(
         money=zero,

@@ -9,6 +9,7 @@ outcome is the revenue of the week after a day over what the ad set's own past, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from mmx.rules.discovery.entry import Draft, library_file
 from mmx.rules.discovery.found import Candidate, Discovering, Discovery
 from mmx.rules.discovery.outcome import Outcome, outcome_of
 from mmx.rules.discovery.terms import hold
-from mmx.rules.discovery.trees import jaccard, proposals, select
+from mmx.rules.discovery.trees import jaccard, proposals, select, within
 from mmx.rules.learned import measured
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 LEAST_SHARE, LARGEST_SHARE = 0.05, 0.3
 LEAST_WEEKS, LEAST_AD_SETS = 8, 8
+REPEATED = 0.5
 
 
 class _Part(NamedTuple):
@@ -95,7 +97,8 @@ def discover(
     candidates = _judge(chosen, judged, engine, options, rng)
     days = history.dates[rows]
     spans = [(days[part][0], days[part][-1]) for part in (early, late)]
-    entry = library_file([_draft(i, c, grown) for i, c in enumerate(candidates, 1) if c.found])
+    new = [candidate for candidate in candidates if candidate.found and not candidate.repeats]
+    entry = library_file([_draft(number, candidate, grown) for number, candidate in enumerate(new, 1)])
     found = sum(candidate.found for candidate in candidates)
     note = (
         f"{found or 'nothing'} found among {len(candidates)} conditions judged on {spans[1][0]} to {spans[1][1]}, which trees "
@@ -165,7 +168,18 @@ def _judge(
                 overlap=jaccard(where, deciders[nearest]),
             )
         )
-    return tuple(sorted(candidates, key=lambda candidate: (candidate.adjusted, candidate.p)))
+    order = sorted(range(len(enough)), key=lambda at: (candidates[at].adjusted, candidates[at].p, -abs(found.log_effect[at])))
+    return _marked([candidates[at] for at in order], [everywhere[enough[at]] for at in order])
+
+
+def _marked(candidates: list[Candidate], everywhere: list[NDArray[np.bool_]]) -> tuple[Candidate, ...]:
+    """The same candidates, each finding that mostly repeats a surer one marked with it."""
+    out: list[Candidate] = []
+    for i, candidate in enumerate(candidates):
+        surer = [j for j in range(i) if out[j].found and not out[j].repeats and candidate.found]
+        same = [j for j in surer if within(everywhere[i], everywhere[j]) >= REPEATED]
+        out.append(replace(candidate, repeats=out[same[0]].words) if same else candidate)
+    return tuple(out)
 
 
 def _draft(number: int, candidate: Candidate, grown: _Part) -> Draft:

@@ -1,9 +1,9 @@
 """Moments of an account's past: overdispersion of counts, spread of order values, differences between ad sets.
 
 In a block of days an ad set's counts n_t are compared with the block's own rate, ``m_t = x_t sum(n) / sum(x)``, x being what
-the count comes from. Under a variance of d times a Poisson's, ``E sum (n_t - m_t)^2 / m_t = d (days - 1)`` (Pearson; McCullagh
-and Nelder 1989, section 6.2.3); blocks are pooled by sums. Of children of a parent with revenue R_i and spend S_i, the errors
-``e_i = R_i - S_i R / S`` have ``E e_i^2 = v_i (1 - 2 h_i) + h_i^2 sum(v)``, with h_i = S_i / S and
+the count comes from. Under a variance of d times a Poisson's, ``E (n_t - m_t)^2 = d E m_t (1 - x_t / sum(x))``: d is the ratio
+of both sides' sums, ad sets weighted by one over their mean count. Of children of a parent with revenue R_i and spend S_i, the
+errors ``e_i = R_i - S_i R / S`` have ``E e_i^2 = v_i (1 - 2 h_i) + h_i^2 sum(v)``, with h_i = S_i / S and
 ``v_i = spread a r S_i + tau^2 (r S_i)^2``: the second moment gives tau^2, the variance of relative ROAS between children.
 """
 
@@ -38,17 +38,17 @@ def dispersion(counts: NDArray[np.float64], base: NDArray[np.float64]) -> Estima
     counts, base : array, (day, ad set)
         Events, and what they come from: impressions of clicks, spend of purchases. Days without a base are left out.
     """
-    chi, free, used = 0.0, 0.0, 0
-    for n, x in zip(_blocks(counts, DISPERSION_DAYS), _blocks(base, DISPERSION_DAYS), strict=True):
-        on = x > 0.0
-        n = np.where(on, n, 0.0)
-        expected = x * n.sum(axis=0) / np.maximum(x.sum(axis=0), LEAST_EXPECTED)
-        enough = (n.sum(axis=0) > 0.0) & (on.sum(axis=0) > 1)
-        square = np.where(on & enough, (n - expected) ** 2 / np.maximum(expected, LEAST_EXPECTED), 0.0)
-        chi += float(square.sum())
-        free += float(((on.sum(axis=0) - 1) * enough).sum())
-        used += int((on & enough).sum())
-    return Estimate(chi / free if free else float("nan"), used)
+    on = base > 0.0
+    counts = np.where(on, counts, 0.0)
+    weight = on.sum(axis=0) / np.maximum(counts.sum(axis=0), 1.0)
+    square, expected, used = 0.0, 0.0, 0
+    for n, x in zip(_blocks(counts, DISPERSION_DAYS), _blocks(np.where(on, base, 0.0), DISPERSION_DAYS), strict=True):
+        share = x / np.maximum(x.sum(axis=0), LEAST_EXPECTED)
+        mean = share * n.sum(axis=0)
+        square += float((weight * (n - mean) ** 2).sum())
+        expected += float((weight * mean * (1.0 - share)).sum())
+        used += int(((x > 0.0) & (n.sum(axis=0) > 0.0)).sum())
+    return Estimate(square / expected if expected > 0.0 else float("nan"), used)
 
 
 def order_value_spread(history: AccountHistory) -> Estimate:

@@ -72,6 +72,8 @@ class Candidate:
         The existing rule whose conditions hold on the most similar ad-set-days.
     overlap : float
         Ad-set-days in common over those of either.
+    repeats : str
+        The surer finding that this one has at least half of the smaller one's ad-set-days in common with; empty where none.
     """
 
     conditions: tuple[Condition, ...]
@@ -87,6 +89,7 @@ class Candidate:
     share: float
     overlaps: str
     overlap: float
+    repeats: str = ""
 
     @property
     def words(self) -> str:
@@ -109,7 +112,7 @@ class Discovery:
     Attributes
     ----------
     candidates : tuple of Candidate
-        All conditions that were judged, the surest first.
+        All conditions that were judged, the surest first; of those that are as sure, the one of the larger effect.
     grown, judged : tuple of (datetime64, datetime64)
         First and last day of decisions in both parts.
     proposed : int
@@ -117,7 +120,7 @@ class Discovery:
     note : str
         What was found, in a sentence, or why nothing could be.
     entry : str
-        Text of a library file with the rules that were found; empty where none was.
+        Text of a library file with the rules that were found and repeat no other; empty where none was.
     """
 
     candidates: tuple[Candidate, ...]

@@ -26,7 +26,7 @@ RIDGE = 1e-3
 
 
 class Outcome(NamedTuple):
-    """Revenue of the week after each day, (day, ad set), in orders of the account's mean value, and what was expected of it."""
+    """Revenue of the week after each day, (day, ad set), in orders of the account's mean value, and what was expected."""
 
     revenue: NDArray[np.float64]
     expected: NDArray[np.float64]
@@ -58,7 +58,8 @@ def outcome_of(
         Purchases that the campaign's ROAS counts for.
     """
     spend, revenue, purchases = (_running(history.metric(name)) for name in ("spend", "revenue", "purchases"))
-    value = revenue[-1].sum() / max(purchases[-1].sum(), 1.0)
+    last = int(rows[grown].max(initial=0)) + 1
+    value = revenue[last].sum() / max(purchases[last].sum(), 1.0)
     after = [(total[rows + days + 1] - total[rows + 1]) for total in (spend, revenue)]
     cost, order = features["cpa_expected"], np.exp(features["log_campaign"]) * features["cpa_expected"]
     known = rows + 1 - history.immature_days

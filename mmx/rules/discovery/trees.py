@@ -2,8 +2,8 @@
 
 Each tree sees half of the terms and a bootstrap of the ad sets; its target is revenue over expected revenue, weighted by what
 was expected, so that the mean of a node is its ratio. All nodes below the root are proposals. They are ranked by how surely
-their revenue differs on the days that they were grown on, and one that overlaps a better one, or what a better one leaves,
-is left out, as are those that hold nearly everywhere: what remains is judged later, on days that no tree has seen.
+their revenue differs on the days that they were grown on. One that is nearly a better one or its opposite is left out, as are
+those that hold on most ad-set-days. What remains is judged on later days, which no tree has seen.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mmx.rules.discovery.outcome import Outcome
 
 MOST_RATIO = 4.0
-SAME, MOST_SHARE = 0.7, 0.6
+SAME, MOST_SHARE = 0.5, 0.5
 TERMS_PER_TREE = 0.5
 
 
@@ -79,7 +79,7 @@ def proposals(
 def select(
     paths: list[tuple[Condition, ...]], features: Mapping[str, NDArray[Any]], outcome: Outcome, most: int
 ) -> list[tuple[Condition, ...]]:
-    """The paths whose revenue differs most surely on the growing days, none of which is another one or its opposite.
+    """The paths whose revenue differs most surely on the growing days, none of them nearly another or its opposite.
 
     Parameters
     ----------
@@ -108,6 +108,12 @@ def jaccard(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """What two sets have in common over what either has; zero where both are empty."""
     either = int((one | other).sum())
     return float((one & other).sum() / either) if either else 0.0
+
+
+def within(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """What two sets have in common over the smaller one; zero where it is empty."""
+    smaller = min(int(one.sum()), int(other.sum()))
+    return float((one & other).sum() / smaller) if smaller else 0.0
 
 
 def _paths(tree: Any, terms: list[Any]) -> Iterator[tuple[Condition, ...]]:
