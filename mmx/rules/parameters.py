@@ -19,6 +19,8 @@ from mmx.errors import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mmx.rules.learned import Learned
+
 EDGE = 1e-6
 
 
@@ -38,6 +40,8 @@ class Parameter:
         Range and default, ``low < default < high``.
     scale : {"linear", "log"}
         On which scale the range is searched; ``log`` needs ``low > 0``.
+    learned : optional
+        How ``mmx rules auto`` takes it from a customer's own past.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Parameter:
     high: float
     default: float
     scale: Literal["linear", "log"] = "linear"
+    learned: Learned | None = None
 
     def __post_init__(self) -> None:
         if not self.low < self.default < self.high or (self.scale == "log" and self.low <= 0.0):

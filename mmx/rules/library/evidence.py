@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmx.rules.learned import Overdispersion, Pooling
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import Rule
 
@@ -18,11 +19,36 @@ RULES = (
         "Pools an ad set's ROAS towards its campaign's, and a campaign's towards the account's.",
         _evidence,
         (
-            Parameter("own_purchases", "purchases that the campaign's ROAS counts for", "purchases", 0.5, 60.0, 8.0, "log"),
             Parameter(
-                "campaign_purchases", "purchases that the account's ROAS counts for", "purchases", 0.5, 100.0, 15.0, "log"
+                "own_purchases",
+                "purchases that the campaign's ROAS counts for",
+                "purchases",
+                0.5,
+                60.0,
+                8.0,
+                "log",
+                learned=Pooling("ad sets"),
             ),
-            Parameter("overdispersion", "variance of daily purchases over a Poisson's", "ratio", 1.0, 6.0, 1.6, "log"),
+            Parameter(
+                "campaign_purchases",
+                "purchases that the account's ROAS counts for",
+                "purchases",
+                0.5,
+                100.0,
+                15.0,
+                "log",
+                learned=Pooling("campaigns"),
+            ),
+            Parameter(
+                "overdispersion",
+                "variance of daily purchases over a Poisson's",
+                "ratio",
+                1.0,
+                6.0,
+                1.6,
+                "log",
+                learned=Overdispersion(),
+            ),
         ),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmx.rules.learned import Enough, Noise, Quantile
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import Rule, Verdict, View
 
@@ -50,11 +51,34 @@ RULES = (
         "Cuts an ad set whose people have seen its ads often and click less and less.",
         _creative_fatigue,
         (
-            Parameter("drop", "fall of the CTR of 7 days against the three weeks before", "share", 0.05, 0.6, 0.18),
             Parameter(
-                "frequency", "impressions per person and day in 7 days, below which nothing is said", "ratio", 1.0, 4.0, 1.25
+                "drop",
+                "fall of the CTR of 7 days against the three weeks before",
+                "share",
+                0.05,
+                0.6,
+                0.18,
+                learned=Quantile("fatigue", 0.9),
             ),
-            Parameter("clicks", "clicks of 7 days, below which nothing is said", "clicks", 20.0, 2000.0, 100.0, "log"),
+            Parameter(
+                "frequency",
+                "impressions per person and day in 7 days, below which nothing is said",
+                "ratio",
+                1.0,
+                4.0,
+                1.25,
+                learned=Quantile("frequency", 0.6),
+            ),
+            Parameter(
+                "clicks",
+                "clicks of 7 days, below which nothing is said",
+                "clicks",
+                20.0,
+                2000.0,
+                100.0,
+                "log",
+                learned=Enough("clicks", 0.1),
+            ),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.12),
         ),
         "CTR fell by {fatigue:.0%} against the three weeks before, at a frequency of {frequency:.2f}",
@@ -66,7 +90,15 @@ RULES = (
         "Cuts one below the target, over 14 days old, whose impressions grow dearer than the account's and are clicked less.",
         _audience_exhausted,
         (
-            Parameter("rise", "log CPM of 7 over 28 days, above the account's", "log ratio", 0.02, 0.5, 0.08),
+            Parameter(
+                "rise",
+                "log CPM of 7 over 28 days, above the account's",
+                "log ratio",
+                0.02,
+                0.5,
+                0.08,
+                learned=Quantile("cpm_trend - account_cpm_trend", 0.85),
+            ),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.12),
         ),
         "CPM rose by {cpm_trend:+.0%} (log, 7 over 28 days), the account's by {account_cpm_trend:+.0%}; CTR {ctr_trend:+.0%}",
@@ -78,7 +110,15 @@ RULES = (
         "Cuts an ad set whose ROAS of a week lies surely below that of four.",
         _declining_roas,
         (
-            Parameter("drop", "fall of log ROAS, 7 against 28 days", "log ratio", 0.0, 1.0, 0.1),
+            Parameter(
+                "drop",
+                "fall of log ROAS, 7 against 28 days",
+                "log ratio",
+                0.0,
+                1.0,
+                0.1,
+                learned=Noise("log_roas_28d - log_roas_7d", 0.7),
+            ),
             Parameter("probability", "least posterior probability of that fall", "probability", 0.5, 0.99, 0.75),
             Parameter("of_target", "ROAS of 7 days, over the target, above which it may fall", "ratio", 0.7, 3.0, 1.15, "log"),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.18),
@@ -92,8 +132,16 @@ RULES = (
         "Cuts an ad set below the target that is clicked as often as before while fewer of the clicks buy.",
         _declining_conversion,
         (
-            Parameter("drop", "fall of log CVR, 7 against 28 days", "log ratio", 0.05, 1.0, 0.22),
-            Parameter("purchases", _PURCHASES, "purchases", 4.0, 150.0, 20.0, "log"),
+            Parameter(
+                "drop",
+                "fall of log CVR, 7 against 28 days",
+                "log ratio",
+                0.05,
+                1.0,
+                0.22,
+                learned=Quantile("cvr_trend", 0.15, times=-1.0),
+            ),
+            Parameter("purchases", _PURCHASES, "purchases", 4.0, 150.0, 20.0, "log", learned=Enough("purchases", 0.28)),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.12),
         ),
         "CVR changed by {cvr_trend:+.0%} (log, 7 over 28 days) while CTR changed by {ctr_trend:+.0%}",
@@ -105,8 +153,16 @@ RULES = (
         "Cuts an ad set that sells less and less while its spend falls by less than half as much.",
         _declining_volume,
         (
-            Parameter("drop", "fall of log purchases a day, 7 against 28 days", "log ratio", 0.05, 1.2, 0.35),
-            Parameter("purchases", _PURCHASES, "purchases", 4.0, 150.0, 20.0, "log"),
+            Parameter(
+                "drop",
+                "fall of log purchases a day, 7 against 28 days",
+                "log ratio",
+                0.05,
+                1.2,
+                0.35,
+                learned=Quantile("purchases_trend", 0.1, times=-1.0),
+            ),
+            Parameter("purchases", _PURCHASES, "purchases", 4.0, 150.0, 20.0, "log", learned=Enough("purchases", 0.28)),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.1),
         ),
         "purchases a day changed by {purchases_trend:+.0%} (log, 7 over 28 days), spend by {spend_trend:+.0%}",
@@ -119,7 +175,15 @@ RULES = (
         _recovering,
         (
             Parameter("cut_before", "fall of the log budget within 7 days", "log ratio", 0.02, 0.7, 0.08),
-            Parameter("rise_of_roas", "rise of log ROAS, 7 against 28 days", "log ratio", 0.0, 0.8, 0.05),
+            Parameter(
+                "rise_of_roas",
+                "rise of log ROAS, 7 against 28 days",
+                "log ratio",
+                0.0,
+                0.8,
+                0.05,
+                learned=Noise("log_roas_7d - log_roas_28d", 0.4),
+            ),
             Parameter("rise", "share that is added to the budget", "share", 0.02, 0.6, 0.15),
         ),
         "budget changed by {budget_change:+.0%} (log) in 7 days, log ROAS {log_roas_7d:.2f} against {log_roas_28d:.2f} over 28",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mmx.jax_setup import jnp
+from mmx.rules.learned import Enough, Quantile
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import Bounds, Rule, View
 
@@ -72,7 +73,18 @@ RULES = (
         "guardrail",
         "No budget beyond what an ad set was seen to spend, times a factor.",
         _spend_anchor,
-        (Parameter("times", "most budget over the mean spend of 14 days", "ratio", 1.0, 4.0, 1.6, "log"),),
+        (
+            Parameter(
+                "times",
+                "most budget over the mean spend of 14 days",
+                "ratio",
+                1.0,
+                4.0,
+                1.6,
+                "log",
+                learned=Quantile("budget / spend_14d", 0.9, times=14.0),
+            ),
+        ),
         "at most {spend_anchor__times:.2f} times the mean spend of 14 days, which sums to {spend_14d:.2f}",
     ),
     Rule(
@@ -82,8 +94,26 @@ RULES = (
         "No large budget before an ad set has sold a few times.",
         _cost_anchor,
         (
-            Parameter("purchases", "purchases of 28 days below which it is young", "purchases", 1.0, 40.0, 5.0, "log"),
-            Parameter("costs", "most budget a day over the cost of a purchase", "ratio", 0.5, 20.0, 3.0, "log"),
+            Parameter(
+                "purchases",
+                "purchases of 28 days below which it is young",
+                "purchases",
+                1.0,
+                40.0,
+                5.0,
+                "log",
+                learned=Enough("purchases", 0.55),
+            ),
+            Parameter(
+                "costs",
+                "most budget a day over the cost of a purchase",
+                "ratio",
+                0.5,
+                20.0,
+                3.0,
+                "log",
+                learned=Quantile("budget / cpa_expected", 0.5),
+            ),
         ),
         "at most {cost_anchor__costs:.1f} times what a purchase costs ({cpa_expected:.2f}) with {purchases_28d:.0f} purchases",
     ),
@@ -95,7 +125,16 @@ RULES = (
         _not_in_decline,
         (
             Parameter("of_target", "ROAS of 7 days, over the target", "ratio", 0.3, 1.2, 0.75),
-            Parameter("purchases", "purchases of 28 days, below which nothing is said", "purchases", 1.0, 60.0, 8.0, "log"),
+            Parameter(
+                "purchases",
+                "purchases of 28 days, below which nothing is said",
+                "purchases",
+                1.0,
+                60.0,
+                8.0,
+                "log",
+                learned=Enough("revenue", 0.45),
+            ),
         ),
         "log ROAS {log_roas_7d:.2f} over 7 days, the target's {log_target:.2f}: no raise",
     ),

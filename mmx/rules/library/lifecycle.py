@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mmx.jax_setup import jnp
+from mmx.rules.learned import Enough, Quantile, Waiting
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import Rule, Verdict, View
 
@@ -58,8 +59,19 @@ RULES = (
         _cold_start_promising,
         (
             Parameter("days", "age up to which an ad set is new", "days", 3.0, 21.0, 8.0),
-            Parameter("clicks", "clicks of 7 days, below which nothing is said", "clicks", 20.0, 2000.0, 150.0, "log"),
-            Parameter("better", "CTR above the campaign's", "share", 0.02, 1.0, 0.2),
+            Parameter(
+                "clicks",
+                "clicks of 7 days, below which nothing is said",
+                "clicks",
+                20.0,
+                2000.0,
+                150.0,
+                "log",
+                learned=Enough("clicks", 0.09),
+            ),
+            Parameter(
+                "better", "CTR above the campaign's", "share", 0.02, 1.0, 0.2, learned=Quantile("ctr_relative", 0.8, plus=-1.0)
+            ),
             Parameter("rise", "share that is added to the budget", "share", 0.02, 0.6, 0.15),
         ),
         "{age_days:.0f} days old; CTR {ctr_relative:.2f} and CPC {cpc_relative:.2f} times its campaign's",
@@ -80,8 +92,17 @@ RULES = (
                 100000.0,
                 5000.0,
                 "log",
+                learned=Enough("clicks", 0.12, "impressions"),
             ),
-            Parameter("worse", "CTR below the campaign's", "share", 0.05, 0.9, 0.3),
+            Parameter(
+                "worse",
+                "CTR below the campaign's",
+                "share",
+                0.05,
+                0.9,
+                0.3,
+                learned=Quantile("ctr_relative", 0.1, times=-1.0, plus=1.0),
+            ),
             Parameter("cut", "share of the budget that is taken away", "share", 0.05, 0.7, 0.25),
         ),
         "{age_days:.0f} days old; CTR {ctr_relative:.2f} times its campaign's after {impressions_7d:.0f} impressions",
@@ -93,9 +114,16 @@ RULES = (
         "Leaves a new ad set alone until it has spent enough to say anything.",
         _cold_start,
         (
-            Parameter("days", "age up to which an ad set is new", "days", 2.0, 21.0, 7.0),
+            Parameter("days", "age up to which an ad set is new", "days", 2.0, 21.0, 7.0, learned=Waiting(3.0)),
             Parameter(
-                "costs", "mature spend over the cost of a purchase, above which it is judged", "ratio", 0.5, 20.0, 4.0, "log"
+                "costs",
+                "mature spend over the cost of a purchase, above which it is judged",
+                "ratio",
+                0.5,
+                20.0,
+                4.0,
+                "log",
+                learned=Enough("purchases", 0.6),
             ),
         ),
         "{age_days:.0f} days old with {mature_spend_28d:.2f} of mature spend, where a purchase costs {cpa_expected:.2f}",
@@ -123,7 +151,14 @@ RULES = (
             Parameter("days", "days since a change during which it learns", "days", 1.0, 10.0, 4.0),
             Parameter("events", "purchases that end it", "purchases", 10.0, 80.0, 50.0),
             Parameter(
-                "hopeful", "purchases of 28 days over those, above which the end is in reach", "ratio", 0.1, 3.0, 0.8, "log"
+                "hopeful",
+                "purchases of 28 days over those, above which the end is in reach",
+                "ratio",
+                0.1,
+                3.0,
+                0.8,
+                "log",
+                learned=Quantile("purchases_28d", 0.6, times=1.0 / LEARNING_EVENTS),
             ),
         ),
         "{learning_events:.0f} purchases in the {days_since_change:.0f} days since its budget changed",
@@ -135,8 +170,25 @@ RULES = (
         "Raises a good ad set that a week after a change is too small to have learned, towards 50 purchases in 7 days.",
         _learning_limited,
         (
-            Parameter("share", "purchases of 7 days, over 50, below which it is too small", "share", 0.05, 1.0, 0.6),
-            Parameter("purchases", "purchases of 28 days, below which nothing is said", "purchases", 1.0, 40.0, 5.0, "log"),
+            Parameter(
+                "share",
+                "purchases of 7 days, over 50, below which it is too small",
+                "share",
+                0.05,
+                1.0,
+                0.6,
+                learned=Quantile("purchases_7d", 0.5, times=1.0 / LEARNING_EVENTS),
+            ),
+            Parameter(
+                "purchases",
+                "purchases of 28 days, below which nothing is said",
+                "purchases",
+                1.0,
+                40.0,
+                5.0,
+                "log",
+                learned=Enough("purchases", 0.55),
+            ),
             Parameter(
                 "probability",
                 "least posterior probability that its ROAS of 28 days is above the target",
@@ -156,7 +208,15 @@ RULES = (
         "Cuts an ad set that a week after a change is too small to have learned and probably below the target.",
         _learning_weak,
         (
-            Parameter("share", "purchases of 7 days, over 50, below which it is too small", "share", 0.05, 1.0, 0.5),
+            Parameter(
+                "share",
+                "purchases of 7 days, over 50, below which it is too small",
+                "share",
+                0.05,
+                1.0,
+                0.5,
+                learned=Quantile("purchases_7d", 0.4, times=1.0 / LEARNING_EVENTS),
+            ),
             Parameter(
                 "probability",
                 "least posterior probability that its ROAS of 28 days is below the target",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mmx.jax_setup import jnp
+from mmx.rules.learned import Quantile
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import Rule, Verdict, View
 
@@ -37,7 +38,9 @@ RULES = (
         _marginal_raise,
         (
             Parameter("probability", "least P(marginal ROAS > floor)", "probability", 0.5, 0.99, 0.75),
-            Parameter("utilisation", "spend over budget of 7 days", "share", 0.3, 1.1, 0.85),
+            Parameter(
+                "utilisation", "spend over budget of 7 days", "share", 0.3, 1.1, 0.85, learned=Quantile("utilisation", 0.4)
+            ),
             Parameter("rise", "share that is added to the budget", "share", 0.01, 0.6, 0.08),
         ),
         "log marginal ROAS {log_marginal:.2f} ± {sd_marginal:.2f}, the floor's {log_floor:.2f}",
@@ -50,7 +53,16 @@ RULES = (
         _marginal_cut,
         (
             Parameter("probability", "least P(marginal ROAS < floor)", "probability", 0.5, 0.99, 0.8),
-            Parameter("costs", "mature spend of 14 days over the cost of a purchase", "ratio", 0.5, 40.0, 4.0, "log"),
+            Parameter(
+                "costs",
+                "mature spend of 14 days over the cost of a purchase",
+                "ratio",
+                0.5,
+                40.0,
+                4.0,
+                "log",
+                learned=Quantile("mature_spend_14d / cpa_expected", 0.25),
+            ),
             Parameter("cut", "share of the budget that is taken away", "share", 0.01, 0.6, 0.08),
         ),
         "log marginal ROAS {log_marginal:.2f} ± {sd_marginal:.2f}, the floor's {log_floor:.2f}",
@@ -63,7 +75,16 @@ RULES = (
         _towards_equal_margins,
         (
             Parameter("lean", "log budget per log marginal ROAS", "ratio", 0.0, 1.5, 0.25),
-            Parameter("costs", "mature spend of 28 days over the cost of a purchase", "ratio", 0.2, 30.0, 2.0, "log"),
+            Parameter(
+                "costs",
+                "mature spend of 28 days over the cost of a purchase",
+                "ratio",
+                0.2,
+                30.0,
+                2.0,
+                "log",
+                learned=Quantile("mature_spend_28d / cpa_expected", 0.15),
+            ),
             Parameter("most", "largest move of the log budget", "log ratio", 0.02, 0.6, 0.15),
         ),
         "log marginal ROAS {log_marginal:.2f}, the account's {log_marginal_account:.2f}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmx.jax_setup import jnp
+from mmx.rules.learned import Enough, Noise, Quantile
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import Rule, View
 
@@ -70,7 +71,15 @@ RULES = (
         _trend,
         (
             Parameter("strength", _STRENGTH, "ratio", 0.0, 0.6, 0.12),
-            Parameter("most", "largest trend that counts", "log ratio", 0.05, 1.0, 0.4),
+            Parameter(
+                "most",
+                "largest trend that counts",
+                "log ratio",
+                0.05,
+                1.0,
+                0.4,
+                learned=Noise("log_roas_7d - log_roas_28d", 2.0),
+            ),
         ),
     ),
     Rule(
@@ -107,7 +116,15 @@ RULES = (
         "Raises an ad set that already takes a large part of the account's money less far.",
         _budget_size,
         (
-            Parameter("share", "share of the account's budget above which this counts", "share", 0.0, 0.5, 0.08),
+            Parameter(
+                "share",
+                "share of the account's budget above which this counts",
+                "share",
+                0.0,
+                0.5,
+                0.08,
+                learned=Quantile("budget / account_budget", 0.8),
+            ),
             Parameter("strength", "fall of the rise per unit of share", "ratio", 0.0, 20.0, 3.0),
         ),
     ),
@@ -126,7 +143,16 @@ RULES = (
         "Goes as far as the number of purchases lets one trust what was decided.",
         _sample_size,
         (
-            Parameter("purchases", "purchases at which half of the move is trusted", "purchases", 0.2, 60.0, 4.0, "log"),
+            Parameter(
+                "purchases",
+                "purchases at which half of the move is trusted",
+                "purchases",
+                0.2,
+                60.0,
+                4.0,
+                "log",
+                learned=Enough("revenue", 0.63),
+            ),
             Parameter("floor", "part of the move that is made without any", "share", 0.0, 0.99, 0.4),
         ),
     ),

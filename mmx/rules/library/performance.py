@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmx.jax_setup import jnp
+from mmx.rules.learned import Between, Enough, Noise, Quantile
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import Rule, Verdict, View
 
@@ -91,9 +92,20 @@ RULES = (
         "Raises an ad set that is surely far above the target and spends all it gets.",
         _excellent,
         (
-            Parameter("above_high", "log ROAS above the threshold of `high`", "log ratio", 0.02, 1.5, 0.2, "log"),
+            Parameter(
+                "above_high",
+                "log ROAS above the threshold of `high`",
+                "log ratio",
+                0.02,
+                1.5,
+                0.2,
+                "log",
+                learned=Between("log_roas_14d - log_target", 0.7, 0.9),
+            ),
             Parameter("probability", _P, "probability", 0.5, 0.99, 0.75),
-            Parameter("utilisation", "spend over budget of 7 days", "share", 0.5, 1.1, 0.88),
+            Parameter(
+                "utilisation", "spend over budget of 7 days", "share", 0.5, 1.1, 0.88, learned=Quantile("utilisation", 0.4)
+            ),
             Parameter("rise_above_high", "share that is added to the rise of `high`", "share", 0.0, 0.7, 0.12),
         ),
         f"{_EARNED}; {{utilisation:.0%}} spent",
@@ -105,9 +117,26 @@ RULES = (
         "Raises an ad set that is probably above the target and not in decline.",
         _high,
         (
-            Parameter("above_target", "log ROAS above the target", "log ratio", 0.01, 1.0, 0.15, "log"),
+            Parameter(
+                "above_target",
+                "log ROAS above the target",
+                "log ratio",
+                0.01,
+                1.0,
+                0.15,
+                "log",
+                learned=Quantile("log_roas_14d - log_target", 0.7),
+            ),
             Parameter("probability", _P, "probability", 0.5, 0.99, 0.7),
-            Parameter("decline", "fall of log ROAS, 7 against 28 days, that is still no decline", "log ratio", 0.0, 0.6, 0.1),
+            Parameter(
+                "decline",
+                "fall of log ROAS, 7 against 28 days, that is still no decline",
+                "log ratio",
+                0.0,
+                0.6,
+                0.1,
+                learned=Noise("log_roas_28d - log_roas_7d", 0.7),
+            ),
             Parameter("rise", _RISE, "share", 0.02, 0.6, 0.12),
         ),
         f"{_EARNED}, the target's {{log_target:.2f}}",
@@ -120,8 +149,18 @@ RULES = (
         _underfunded,
         (
             Parameter("size", "its spend over the mean of its campaign's ad sets", "ratio", 0.1, 1.5, 0.8),
-            Parameter("utilisation", "spend over budget of 7 days", "share", 0.6, 1.1, 0.92),
-            Parameter("better", "ROAS above its campaign's", "share", 0.02, 1.5, 0.15),
+            Parameter(
+                "utilisation", "spend over budget of 7 days", "share", 0.6, 1.1, 0.92, learned=Quantile("utilisation", 0.5)
+            ),
+            Parameter(
+                "better",
+                "ROAS above its campaign's",
+                "share",
+                0.02,
+                1.5,
+                0.15,
+                learned=Quantile("roas_relative", 0.7, plus=-1.0),
+            ),
             Parameter("rise", _RISE, "share", 0.02, 0.6, 0.12),
         ),
         "{spend_share:.0%} of its campaign's spend at {roas_relative:.2f} times its ROAS, {utilisation:.0%} spent",
@@ -133,8 +172,16 @@ RULES = (
         "Raises an ad set above the target whose purchases of 14 days cost less than its campaign's.",
         _efficient,
         (
-            Parameter("cheaper", "CPA below its campaign's", "share", 0.02, 0.7, 0.15),
-            Parameter("purchases", _PURCHASES, "purchases", 2.0, 80.0, 8.0, "log"),
+            Parameter(
+                "cheaper",
+                "CPA below its campaign's",
+                "share",
+                0.02,
+                0.7,
+                0.15,
+                learned=Quantile("cpa_relative", 0.25, times=-1.0, plus=1.0),
+            ),
+            Parameter("purchases", _PURCHASES, "purchases", 2.0, 80.0, 8.0, "log", learned=Enough("purchases", 0.45)),
             Parameter("rise", _RISE, "share", 0.02, 0.6, 0.08),
         ),
         "CPA {cpa_14d:.2f}, {cpa_relative:.2f} times its campaign's, with {purchases_14d:.0f} purchases in 14 days",
@@ -146,8 +193,16 @@ RULES = (
         "Raises an ad set whose orders of 28 days are larger than the account's, at a ROAS above the target.",
         _high_order_value,
         (
-            Parameter("larger", "order value above the account's", "share", 0.02, 1.0, 0.12),
-            Parameter("purchases", _PURCHASES, "purchases", 2.0, 80.0, 8.0, "log"),
+            Parameter(
+                "larger",
+                "order value above the account's",
+                "share",
+                0.02,
+                1.0,
+                0.12,
+                learned=Quantile("aov_28d / account_aov_28d", 0.8, plus=-1.0),
+            ),
+            Parameter("purchases", _PURCHASES, "purchases", 2.0, 80.0, 8.0, "log", learned=Enough("revenue", 0.45)),
             Parameter("rise", _RISE, "share", 0.02, 0.6, 0.06),
         ),
         "order value {aov_28d:.2f}, the account's being {account_aov_28d:.2f}",
@@ -159,8 +214,16 @@ RULES = (
         "Raises an ad set that brings more of its campaign's purchases of 14 days than it takes of its spend of 7.",
         _volume,
         (
-            Parameter("more", "share of purchases above the share of spend", "share", 0.01, 1.0, 0.08),
-            Parameter("purchases", _PURCHASES, "purchases", 3.0, 150.0, 15.0, "log"),
+            Parameter(
+                "more",
+                "share of purchases above the share of spend",
+                "share",
+                0.01,
+                1.0,
+                0.08,
+                learned=Quantile("purchases_share / spend_share", 0.6, plus=-1.0),
+            ),
+            Parameter("purchases", _PURCHASES, "purchases", 3.0, 150.0, 15.0, "log", learned=Enough("purchases", 0.33)),
             Parameter("of_target", "ROAS of 14 days to reach, over the target", "ratio", 0.6, 1.3, 0.9),
             Parameter("rise", _RISE, "share", 0.01, 0.6, 0.06),
         ),
@@ -173,7 +236,15 @@ RULES = (
         "Cuts an ad set that is probably below the target.",
         _low,
         (
-            Parameter("below_target", "log ROAS below the target", "log ratio", 0.0, 1.0, 0.12),
+            Parameter(
+                "below_target",
+                "log ROAS below the target",
+                "log ratio",
+                0.0,
+                1.0,
+                0.12,
+                learned=Quantile("log_target - log_roas_14d", 0.7),
+            ),
             Parameter("probability", _P, "probability", 0.5, 0.99, 0.75),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.18),
         ),
@@ -186,7 +257,15 @@ RULES = (
         "Cuts an ad set that is surely weaker than its campaign over four weeks.",
         _weak_in_campaign,
         (
-            Parameter("below", "log ROAS below the campaign's", "log ratio", 0.0, 1.0, 0.08),
+            Parameter(
+                "below",
+                "log ROAS below the campaign's",
+                "log ratio",
+                0.0,
+                1.0,
+                0.08,
+                learned=Quantile("log_campaign - log_roas_28d", 0.75),
+            ),
             Parameter("probability", _P, "probability", 0.5, 0.99, 0.75),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.1),
         ),
@@ -199,7 +278,9 @@ RULES = (
         "Takes back what an ad set of over 7 days does not spend, but for some headroom; at most 70 % of its budget.",
         _overfunded,
         (
-            Parameter("utilisation", "spend over budget of 7 days", "share", 0.3, 0.98, 0.8),
+            Parameter(
+                "utilisation", "spend over budget of 7 days", "share", 0.3, 0.98, 0.8, learned=Quantile("utilisation", 0.15)
+            ),
             Parameter("headroom", "budget above what is spent", "share", 0.0, 0.5, 0.12),
         ),
         "{utilisation:.0%} of the budgets of 7 days spent",
@@ -211,9 +292,20 @@ RULES = (
         "Cuts an ad set whose clicks cost more than its campaign's without buying more often.",
         _expensive_clicks,
         (
-            Parameter("dearer", "CPC above its campaign's", "share", 0.02, 1.5, 0.18),
+            Parameter(
+                "dearer", "CPC above its campaign's", "share", 0.02, 1.5, 0.18, learned=Quantile("cpc_relative", 0.8, plus=-1.0)
+            ),
             Parameter("conversion", "CVR above its campaign's that would justify it", "share", 0.0, 0.5, 0.05),
-            Parameter("clicks", "clicks of 7 days, below which nothing is said", "clicks", 10.0, 2000.0, 80.0, "log"),
+            Parameter(
+                "clicks",
+                "clicks of 7 days, below which nothing is said",
+                "clicks",
+                10.0,
+                2000.0,
+                80.0,
+                "log",
+                learned=Enough("clicks", 0.11),
+            ),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.08),
         ),
         "CPC {cpc_relative:.2f} and CVR {cvr_relative:.2f} times its campaign's",
@@ -225,8 +317,25 @@ RULES = (
         "Raises a little an ad set that sells more from week to week and is rather above the target.",
         _promising,
         (
-            Parameter("growth", "rise of log purchases a day, 7 against 28 days", "log ratio", 0.0, 0.8, 0.08),
-            Parameter("purchases", "purchases of 28 days, below which nothing is said", "purchases", 2.0, 100.0, 10.0, "log"),
+            Parameter(
+                "growth",
+                "rise of log purchases a day, 7 against 28 days",
+                "log ratio",
+                0.0,
+                0.8,
+                0.08,
+                learned=Quantile("purchases_trend", 0.65),
+            ),
+            Parameter(
+                "purchases",
+                "purchases of 28 days, below which nothing is said",
+                "purchases",
+                2.0,
+                100.0,
+                10.0,
+                "log",
+                learned=Enough("purchases", 0.4),
+            ),
             Parameter("probability", _P, "probability", 0.3, 0.95, 0.52),
             Parameter("rise", _RISE, "share", 0.01, 0.5, 0.05),
         ),
@@ -239,8 +348,24 @@ RULES = (
         "Leans a calm ad set near the target towards what it earned in 14 days.",
         _stable,
         (
-            Parameter("volatility", "standard deviation over mean of daily revenue", "ratio", 0.1, 2.0, 0.6),
-            Parameter("band", "distance of log ROAS from the target", "log ratio", 0.02, 0.6, 0.2),
+            Parameter(
+                "volatility",
+                "standard deviation over mean of daily revenue",
+                "ratio",
+                0.1,
+                2.0,
+                0.6,
+                learned=Quantile("revenue_volatility", 0.3),
+            ),
+            Parameter(
+                "band",
+                "distance of log ROAS from the target",
+                "log ratio",
+                0.02,
+                0.6,
+                0.2,
+                learned=Noise("log_roas_14d - log_target", 0.5),
+            ),
             Parameter("lean", "log budget per log ROAS", "ratio", 0.0, 1.0, 0.3),
         ),
         "revenue varies by {revenue_volatility:.0%} a day at a log ROAS of {log_roas_14d:.2f}, the target's {log_target:.2f}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mmx.jax_setup import jnp
 from mmx.rules.context import LEAST
+from mmx.rules.learned import Enough, Quantile, Waiting
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import ACTIVE, FROZEN, PROBING, Rule, Verdict, View
 
@@ -87,7 +88,14 @@ RULES = (
                 0.25,
             ),
             Parameter(
-                "expected", "expected purchases of three days, below which nothing is said", "purchases", 3.0, 80.0, 12.0, "log"
+                "expected",
+                "expected purchases of three days, below which nothing is said",
+                "purchases",
+                3.0,
+                80.0,
+                12.0,
+                "log",
+                learned=Enough("purchases", 0.35),
             ),
         ),
         "the account shows {account_purchases_3d:.0f} purchases in 3 days where its clicks promise {account_expected_3d:.0f}",
@@ -119,7 +127,7 @@ RULES = (
         "decider",
         "Leaves a probe alone until its purchases can be seen.",
         _hold_probe,
-        (Parameter("days", "days before a probe is judged", "days", 3.0, 14.0, 7.0),),
+        (Parameter("days", "days before a probe is judged", "days", 3.0, 14.0, 7.0, learned=Waiting(1.0, budget=0.3)),),
         "probing for {days_in_phase:.0f} days, not yet judged",
     ),
     Rule(
@@ -142,7 +150,15 @@ RULES = (
         "Ends a probe badly: its ROAS of 7 days is probably below the target, or many days gave no good answer.",
         _end_probe,
         (
-            Parameter("days", "days after which a probe without an answer ends", "days", 8.0, 30.0, 14.0),
+            Parameter(
+                "days",
+                "days after which a probe without an answer ends",
+                "days",
+                8.0,
+                30.0,
+                14.0,
+                learned=Waiting(2.0, budget=0.3),
+            ),
             Parameter("probability", _PROBABILITY, "probability", 0.5, 0.99, 0.8),
         ),
         "after {days_in_phase:.0f} days of probing the log ROAS is {log_roas_7d:.2f} ± {sd_roas_7d:.2f}",
@@ -153,7 +169,18 @@ RULES = (
         "decider",
         "Freezes an ad set that has spent several times its campaign's cost of a purchase since its last one, within 28 days.",
         _freeze_without_purchase,
-        (Parameter("costs", "spend since the last purchase over the expected cost of one", "ratio", 1.5, 12.0, 4.5, "log"),),
+        (
+            Parameter(
+                "costs",
+                "spend since the last purchase over the expected cost of one",
+                "ratio",
+                1.5,
+                12.0,
+                4.5,
+                "log",
+                learned=Quantile("spend_since_purchase / cpa_expected", 0.98),
+            ),
+        ),
         "spent {spend_since_purchase:.2f} since its last purchase, where one costs {cpa_expected:.2f}",
     ),
     Rule(
@@ -163,7 +190,15 @@ RULES = (
         "Freezes an ad set whose ROAS of 28 days is almost surely far below the target.",
         _freeze_low_roas,
         (
-            Parameter("of_target", "ROAS, over the target, below which it is frozen", "ratio", 0.2, 0.9, 0.55),
+            Parameter(
+                "of_target",
+                "ROAS, over the target, below which it is frozen",
+                "ratio",
+                0.2,
+                0.9,
+                0.55,
+                learned=Quantile("log_roas_28d - log_target", 0.03, exp=True),
+            ),
             Parameter("probability", _PROBABILITY, "probability", 0.6, 0.995, 0.9),
             Parameter(
                 "costs",
@@ -173,6 +208,7 @@ RULES = (
                 40.0,
                 6.0,
                 "log",
+                learned=Quantile("mature_spend_28d / cpa_expected", 0.25),
             ),
         ),
         "ROAS {roas_28d:.2f} over 28 days with {purchases_28d:.0f} purchases, log {log_roas_28d:.2f} ± {sd_roas_28d:.2f}",
@@ -184,8 +220,26 @@ RULES = (
         "Cuts when a purchase costs far more within days, or as much is spent without one, before averages show it.",
         _cut_cost_jump,
         (
-            Parameter("ratio", "CPA of 3 days over that of 28", "ratio", 1.3, 8.0, 2.6, "log"),
-            Parameter("purchases", "purchases of 28 days, below which nothing is said", "purchases", 3.0, 100.0, 15.0, "log"),
+            Parameter(
+                "ratio",
+                "CPA of 3 days over that of 28",
+                "ratio",
+                1.3,
+                8.0,
+                2.6,
+                "log",
+                learned=Quantile("cpa_3d / cpa_28d", 0.95),
+            ),
+            Parameter(
+                "purchases",
+                "purchases of 28 days, below which nothing is said",
+                "purchases",
+                3.0,
+                100.0,
+                15.0,
+                "log",
+                learned=Enough("purchases", 0.33),
+            ),
             Parameter("cut", _CUT, "share", 0.05, 0.7, 0.25),
         ),
         "{purchases_3d:.0f} purchases for {mature_spend_3d:.2f} in 3 days, where one cost {cpa_28d:.2f} over 28 days",
@@ -197,7 +251,7 @@ RULES = (
         "Cuts an ad set that the platform overspends while its ROAS of 14 days is below the target.",
         _cut_overdelivery,
         (
-            Parameter("ratio", "spend over budget of 7 days", "ratio", 1.0, 1.7, 1.06),
+            Parameter("ratio", "spend over budget of 7 days", "ratio", 1.0, 1.7, 1.06, learned=Quantile("utilisation", 0.95)),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.15),
         ),
         "spent {spend_7d:.2f} in 7 days of budgets of {budget_7d:.2f}, at a log ROAS of {log_roas_14d:.2f}",
@@ -209,7 +263,9 @@ RULES = (
         "Takes back the budget of an ad set that hardly spends any of it.",
         _not_delivering,
         (
-            Parameter("share", "spend over budget of 3 days", "share", 0.05, 0.7, 0.35),
+            Parameter(
+                "share", "spend over budget of 3 days", "share", 0.05, 0.7, 0.35, learned=Quantile("spend_3d / budget_3d", 0.03)
+            ),
             Parameter("days", "age below which nothing is said", "days", 1.0, 14.0, 4.0),
             Parameter("cut", _CUT, "share", 0.05, 0.8, 0.35),
         ),
