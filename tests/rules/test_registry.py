@@ -21,7 +21,10 @@ UNITS = {
     *("purchases", "clicks", "impressions"),
 }
 BATCHES = 16
-LOOSE = {"edits_per_day.share": 1.0, "smallest_edit.size": 0.001, "cooldown.days": 0.5, "step_up.share": 0.9}
+LOOSE = {
+    **{"edits_per_day.share": 1.0, "smallest_edit.size": 0.001, "cooldown.days": 0.5, "step_up.share": 0.9},
+    **{"step_down.share": 0.8, "spend_anchor.times": 3.5, "not_in_decline.of_target": 0.4, "cost_anchor.purchases": 1.5},
+}
 ASKED = [rule for rule in LIBRARY if rule.kind != "evidence"]
 
 
