@@ -40,60 +40,67 @@ def number_entities(con: duckdb.DuckDBPyConnection, layout: Layout, settings: Ad
         For rows that stand twice, and ad sets in several campaigns.
     """
     levels = LEVELS if "ad" in layout.present else LEVELS[:3]
-    adset = f"concat_ws(' / ', {', '.join(settings.adset_key)})"
-    ad = "ad" if "ad" in layout.present else "NULL::VARCHAR"
     splits = [s for s in SPLITS if s in layout.present and s not in settings.adset_key]
-    key = ", ".join([f"{adset} AS adset", f"{ad} AS ad", *splits])
-    doubled = _doubled(con, key, settings)
+    adset = f"concat_ws(' / ', {', '.join(settings.adset_key)})"
+    flags = ", ".join(f"{m}_recovered" for m in MARKED)
+    paused = ", ".join(quoted(value.lower()) for value in settings.paused) or "''"
     con.execute(
-        "CREATE OR REPLACE TABLE names_adset_raw AS SELECT account, campaign, adset, min(day) AS first_day FROM "
-        f"(SELECT account, campaign, {adset} AS adset, day FROM filled) GROUP BY ALL"
+        f"CREATE OR REPLACE VIEW keyed AS SELECT account, campaign, {adset} AS adset, coalesce(ad, '') AS ad, day, "
+        f"{', '.join((*splits, *METRICS))}, budget, coalesce(lower(status) IN ({paused}), false) AS paused, {flags} FROM filled"
+    )
+    con.execute(
+        "CREATE OR REPLACE TABLE names_raw AS SELECT account, campaign, adset, ad, min(day) AS first_day "
+        "FROM keyed GROUP BY ALL"
     )
     _one_campaign(con)
     _number(con)
-    flags = ", ".join(f"bool_or({m}_recovered) AS {m}_recovered" for m in MARKED)
-    paused = ", ".join(quoted(value.lower()) for value in settings.paused) or "''"
-    sums = ", ".join(f"sum({m}) AS {m}" for m in METRICS)
-    own = "names_ad.id" if ad == "ad" else "names_adset.id"
-    join = "JOIN names_ad ON names_ad.parent = names_adset.id AND names_ad.name = f.ad" if ad == "ad" else ""
-    if ad == "ad":
-        _number_ads(con, adset)
+    doubled = _write_days(con, levels[-1], splits, settings)
     con.execute(
-        f"CREATE OR REPLACE TABLE days_{levels[-1]} AS SELECT {own} AS id, any_value(names_adset.id) AS adset_id, "
-        f"f.day AS day, {sums}, max(budget) AS budget, "
-        f"bool_or(coalesce(lower(status) IN ({paused}), false)) AS paused, {flags} "
-        f"FROM (SELECT * REPLACE ({adset} AS adset, {ad} AS ad) FROM filled) AS f "
-        f"JOIN names_account ON names_account.name = f.account "
-        "JOIN names_adset ON names_adset.account_id = names_account.id AND names_adset.name = f.adset "
-        f"{join} GROUP BY {own}, f.day"
+        "CREATE OR REPLACE TABLE end_days AS SELECT n.account_id AS account_id, max(d.day) AS end_day "
+        f"FROM days_{levels[-1]} AS d JOIN names_{levels[-1]} AS n ON n.id = d.id GROUP BY n.account_id"
     )
-    con.execute(
-        "CREATE OR REPLACE TABLE end_days AS SELECT a.id AS account_id, max(f.day) AS end_day FROM filled AS f "
-        "JOIN names_account AS a ON a.name = f.account GROUP BY a.id"
-    )
-    con.execute("DROP VIEW filled")
-    con.execute("DROP TABLE whole")
+    for view in ("keyed", "filled", "whole"):
+        con.execute(f"DROP VIEW {view}")
+    for table in ("typed", "names_raw", "numbers"):
+        con.execute(f"DROP TABLE {table}")
     _sum_up(con, levels)
     return levels, doubled
 
 
-def _doubled(con: duckdb.DuckDBPyConnection, key: str, settings: AdsSettings) -> int:
-    same = f"SELECT account, campaign, {key}, day, count(*) AS rows FROM filled GROUP BY ALL HAVING count(*) > 1"
+def _write_days(con: duckdb.DuckDBPyConnection, level: str, splits: list[str], settings: AdsSettings) -> int:
+    """Add rows up to days of the lowest level; return how many were added to another of the same day and split."""
+    own = "n.id" if level == "ad" else "n.adset_id"
+    numbered = f"SELECT {own} AS id, n.adset_id AS adset_id, k.* FROM keyed AS k JOIN numbers AS n USING (account, adset, ad)"
+    sums = ", ".join(f"sum({m}) AS {m}" for m in METRICS)
+    flags = ", ".join(f"bool_or({m}_recovered) AS {m}_recovered" for m in MARKED)
+    con.execute(
+        f"CREATE OR REPLACE TABLE days_{level} AS SELECT id, any_value(adset_id) AS adset_id, day, count(*) AS rows, {sums}, "
+        f"max(budget) AS budget, bool_or(paused) AS paused, {flags} FROM ({numbered}) GROUP BY id, day"
+    )
+    same = f"SELECT id, day, rows FROM days_{level} WHERE rows > 1"
+    if splits:
+        by = ", ".join(["id", "day", *splits])
+        same = f"SELECT id, day, count(*) AS rows FROM ({numbered}) GROUP BY {by} HAVING count(*) > 1"
     con.execute(f"CREATE OR REPLACE TEMP TABLE doubled AS {same}")
     row = con.execute("SELECT count(*), coalesce(sum(rows) - count(*), 0) FROM doubled").fetchone()
     assert row is not None
     if row[0] and settings.duplicates == "refuse":
-        some = con.execute("SELECT campaign, adset, ad, day FROM doubled ORDER BY ALL LIMIT 5").fetchall()
+        some = con.execute(
+            "SELECT DISTINCT n.adset, nullif(n.ad, ''), d.day FROM doubled AS d JOIN numbers AS n ON "
+            f"{own} = d.id ORDER BY ALL LIMIT 5"
+        ).fetchall()
         shown = listed([" / ".join(str(v) for v in r if v is not None) for r in some])
         remedy = "Name the columns that tell them apart (placement, device, country ...), or write ads.duplicates: sum."
         problem = Problem("the table", f"{plural(row[0], 'ad and day')} on several rows: {shown}", "one row each", remedy)
         raise DataError("the table of ads has rows that stand twice", [problem])
+    con.execute(f"ALTER TABLE days_{level} DROP COLUMN rows")
     return int(row[1])
 
 
 def _one_campaign(con: duckdb.DuckDBPyConnection) -> None:
     several = con.execute(
-        "SELECT adset, count(*) FROM names_adset_raw GROUP BY account, adset HAVING count(*) > 1 ORDER BY 1 LIMIT 5"
+        "SELECT adset, count(DISTINCT campaign) AS campaigns FROM names_raw GROUP BY account, adset HAVING campaigns > 1 "
+        "ORDER BY 1 LIMIT 5"
     ).fetchall()
     if several:
         came = listed([f"{name!r} lies in {plural(count, 'campaign')}" for name, count in several])
@@ -102,32 +109,31 @@ def _one_campaign(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _number(con: duckdb.DuckDBPyConnection) -> None:
+    """Number accounts, campaigns, ad sets and ads in the order of their names."""
     con.execute(
         "CREATE OR REPLACE TABLE names_account AS SELECT row_number() OVER (ORDER BY account)::INTEGER - 1 AS id, "
         "NULL::INTEGER AS parent, id AS account_id, account AS name, min(first_day) AS first_day "
-        "FROM names_adset_raw GROUP BY account"
+        "FROM names_raw GROUP BY account"
     )
     con.execute(
         "CREATE OR REPLACE TABLE names_campaign AS SELECT row_number() OVER (ORDER BY account, campaign)::INTEGER - 1 AS id, "
         "any_value(a.id) AS parent, any_value(a.id) AS account_id, campaign AS name, min(r.first_day) AS first_day "
-        "FROM names_adset_raw AS r JOIN names_account AS a ON a.name = r.account GROUP BY account, campaign"
+        "FROM names_raw AS r JOIN names_account AS a ON a.name = r.account GROUP BY account, campaign"
     )
     con.execute(
         "CREATE OR REPLACE TABLE names_adset AS SELECT row_number() OVER (ORDER BY account, adset)::INTEGER - 1 AS id, "
-        "c.id AS parent, a.id AS account_id, r.adset AS name, r.first_day AS first_day FROM names_adset_raw AS r "
-        "JOIN names_account AS a ON a.name = r.account "
-        "JOIN names_campaign AS c ON c.parent = a.id AND c.name = r.campaign"
+        "any_value(c.id) AS parent, any_value(a.id) AS account_id, adset AS name, min(r.first_day) AS first_day "
+        "FROM names_raw AS r JOIN names_account AS a ON a.name = r.account "
+        "JOIN names_campaign AS c ON c.parent = a.id AND c.name = r.campaign GROUP BY account, adset"
     )
-    con.execute("DROP TABLE names_adset_raw")
-
-
-def _number_ads(con: duckdb.DuckDBPyConnection, adset: str) -> None:
     con.execute(
-        "CREATE OR REPLACE TABLE names_ad AS SELECT row_number() OVER (ORDER BY s.id, r.ad)::INTEGER - 1 AS id, "
-        "s.id AS parent, s.account_id AS account_id, r.ad AS name, r.first_day AS first_day FROM "
-        f"(SELECT account, {adset} AS adset, ad, min(day) AS first_day FROM filled GROUP BY ALL) AS r "
-        "JOIN names_account AS a ON a.name = r.account "
+        "CREATE OR REPLACE TABLE numbers AS SELECT row_number() OVER (ORDER BY s.id, r.ad)::INTEGER - 1 AS id, "
+        "s.id AS adset_id, s.account_id AS account_id, r.account AS account, r.adset AS adset, r.ad AS ad, "
+        "r.first_day AS first_day FROM names_raw AS r JOIN names_account AS a ON a.name = r.account "
         "JOIN names_adset AS s ON s.account_id = a.id AND s.name = r.adset"
+    )
+    con.execute(
+        "CREATE OR REPLACE TABLE names_ad AS SELECT id, adset_id AS parent, account_id, ad AS name, first_day FROM numbers"
     )
 
 

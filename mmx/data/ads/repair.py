@@ -74,7 +74,9 @@ class Recovery:
 
 
 def recover(con: duckdb.DuckDBPyConnection, layout: Layout, settings: AdsSettings) -> tuple[list[Recovery], dict[str, int]]:
-    """Complete ``typed`` by ``ads.recover`` and ``ads.missing``; adds a column ``METRIC_recovered`` for each of ``MARKED``.
+    """Lay the view ``filled`` over ``typed``, completed by ``ads.recover`` and ``ads.missing``.
+
+    It has a column ``METRIC_recovered`` for each of ``MARKED``.
 
     Returns
     -------
@@ -105,8 +107,7 @@ def recover(con: duckdb.DuckDBPyConnection, layout: Layout, settings: AdsSetting
         f"({m} IS NULL AND {FORMULAS[m].given}) AS {m}_recovered" if m in values else f"false AS {m}_recovered" for m in MARKED
     )
     star = f"* REPLACE ({replaced})" if replaced else "*"
-    con.execute(f"CREATE OR REPLACE TABLE whole AS SELECT {star}, {marks} FROM typed")
-    con.execute("DROP TABLE typed")
+    con.execute(f"CREATE OR REPLACE VIEW whole AS SELECT {star}, {marks} FROM typed")
     return found, _policies(con, layout, settings)
 
 
@@ -143,9 +144,9 @@ def _count(con: duckdb.DuckDBPyConnection, metric: str, formula: Formula) -> Rec
 def _policies(con: duckdb.DuckDBPyConnection, layout: Layout, settings: AdsSettings) -> dict[str, int]:
     """Refuse, drop or set to zero what is empty still."""
     problems, done = [], {}
-    for metric in METRICS:
+    empty = _row(con, f"SELECT {', '.join(f'count(*) FILTER ({m} IS NULL)' for m in METRICS)} FROM whole")
+    for metric, count in zip(METRICS, map(int, empty), strict=True):
         policy = getattr(settings.missing, metric)
-        count = int(_row(con, f"SELECT count(*) FILTER ({metric} IS NULL) FROM whole")[0])
         if not count:
             continue
         if policy == "refuse":
@@ -157,11 +158,10 @@ def _policies(con: duckdb.DuckDBPyConnection, layout: Layout, settings: AdsSetti
     if problems:
         raise DataError("the table of ads has empty cells", problems)
     dropped = [m for m in METRICS if getattr(settings.missing, m) == "drop"]
-    if dropped:
-        con.execute(f"DELETE FROM whole WHERE {' OR '.join(f'{m} IS NULL' for m in dropped)}")
+    kept = f" WHERE {' AND '.join(f'{m} IS NOT NULL' for m in dropped)}" if dropped else ""
     zero = [m for m in METRICS if getattr(settings.missing, m) == "zero"]
     filled = f"REPLACE ({', '.join(f'coalesce({m}, 0) AS {m}' for m in zero)})" if zero else ""
-    con.execute(f"CREATE OR REPLACE VIEW filled AS SELECT * {filled} FROM whole")
+    con.execute(f"CREATE OR REPLACE VIEW filled AS SELECT * {filled} FROM whole{kept}")
     return done
 
 

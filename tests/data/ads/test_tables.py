@@ -109,7 +109,7 @@ def test_settings_that_contradict_themselves(ads: dict[str, Any], message: str) 
 def test_rows_that_stand_twice(table: pd.DataFrame, tmp_path: Path) -> None:
     path = written(pd.concat([table, table.iloc[[5]]]), tmp_path / "ads.csv")
     text = refusal(path)
-    assert "1 ad and day on several rows: campaign 0 / campaign 0 / set 0 / ad 1 / 2024-12-22" in text
+    assert "1 ad and day on several rows: campaign 0 / set 0 / ad 1 / 2024-12-22" in text
     con, done = opened(path, duplicates="sum")
     assert done.doubled == 1
     assert total(con, "ad", "spend") == pytest.approx(table["spend"].sum() + table["spend"][5])
