@@ -69,7 +69,8 @@ def end_probe(a: Any, account: Any, p: Any, others: Any) -> Says | None:
 
 
 def freeze_without_purchase(a: Any, account: Any, p: Any, others: Any) -> Says | None:
-    return FREEZE if a.spend_since_purchase > p.costs * a.cpa_expected else None
+    silent = a.purchases_3d == 0.0 and a.spend_since_purchase > p.costs * a.cpa_expected
+    return FREEZE if silent else None
 
 
 def freeze_low_roas(a: Any, account: Any, p: Any, others: Any) -> Says | None:

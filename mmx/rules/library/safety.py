@@ -42,7 +42,8 @@ def _end_probe(v: View, p: View) -> Verdict:
 
 
 def _freeze_without_purchase(v: View, p: View) -> Verdict:
-    return Verdict(v.spend_since_purchase > p.costs * v.cpa_expected, 0.0, phase=FROZEN)
+    silent = (v.purchases_3d == 0.0) & (v.spend_since_purchase > p.costs * v.cpa_expected)
+    return Verdict(silent, 0.0, phase=FROZEN)
 
 
 def _freeze_low_roas(v: View, p: View) -> Verdict:
@@ -167,7 +168,7 @@ RULES = (
         "freeze_without_purchase",
         _G,
         "decider",
-        "Freezes an ad set that has spent several times its campaign's cost of a purchase since its last one, within 28 days.",
+        "Freezes an ad set without a purchase in 3 days that has spent several times its campaign's cost of one since its last.",
         _freeze_without_purchase,
         (
             Parameter(
