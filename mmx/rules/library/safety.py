@@ -168,7 +168,7 @@ RULES = (
         "freeze_without_purchase",
         _G,
         "decider",
-        "Freezes an ad set without a purchase in 3 days that has spent several times its campaign's cost of one since its last.",
+        "Freezes an ad set that sold nothing in 3 days and has spent several times a purchase's cost since it did.",
         _freeze_without_purchase,
         (
             Parameter(
