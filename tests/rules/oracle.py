@@ -76,9 +76,9 @@ def decide_one(i: int, seen: Seen, p: dict[str, Any]) -> tuple[str, Says]:
 
 
 def modified(says: list[Says | None], seen: Seen, p: dict[str, Any]) -> list[float]:
-    """Factors after modifiers: those of holds, and of phases that begin, stay; others end within 0.2 and 3."""
+    """Factors after modifiers: those of holds, freezes and phases that begin stay; others end within 0.2 and 3."""
     factors = [1.0 if one is None else one.factor for one in says]
-    stays = [one is not None and (one.held or one.phase is not None) for one in says]
+    stays = [one is not None and (one.held or one.phase is not None or one.factor == 0.0) for one in says]
     for rule in MODIFIERS:
         own = p[rule.__name__]
         after = [rule(i, factors, seen, own) if factors[i] > 0.0 else factors[i] for i in range(len(factors))]
@@ -121,7 +121,7 @@ def decide(case: Case, names: tuple[str, ...]) -> Decided:
     upper = [old if keep else most for old, keep, most in zip(today, kept, upper, strict=True)]
     budget, scale = share_out(want, lower, upper, money)
     short = sum(lower) > money or money <= 0.0
-    free = [not (forced[i] or held[i] or kept[i] or short) for i in range(n)]
+    free = [not (forced[i] or held[i] or (kept[i] and moves[i] > 0.0) or short) for i in range(n)]
     return Decided(
         budget=budget,
         rule=[None if one is None else one[0] for one in decided],
