@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmx import cli_rules
+from mmx.cli_options import (
+    ConfigArgument,
+    CustomerOption,
+    DataOption,
+    ForceOption,
+    OutOption,
+    Overrides,
+    PlatformOption,
+    SeedOption,
+    configured,
+)
 from mmx.errors import InputError, MmxError
 
 if TYPE_CHECKING:
-    from mmx.schema import Config
+    pass
 
 app = typer.Typer(
     help="Bayesian marketing-mix models that end in a budget recommendation with its uncertainty.",
@@ -22,19 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ConfigArgument = Annotated[
-    str | None, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of one in configs/.", show_default=False)
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="KEY.PATH=VALUE", help="Settings that replace the file's.", show_default=False),
-]
-DataOption = Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Table to use instead of data.path.")]
-OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder; a new one under output.dir.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
-CustomerOption = Annotated[str | None, typer.Option(help="With --platform: configs/CUSTOMER/PLATFORM.yaml.")]
-PlatformOption = Annotated[str | None, typer.Option(help="See --customer.")]
-SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Seed instead of the configuration's.")]
+app.add_typer(cli_rules.app, name="rules")
 INTERRUPTED = 130
 StartOption = Annotated[
     Path | None, typer.Option("--start", metavar="DIR", help="Output folder of an earlier fit to start the chains from.")
@@ -58,20 +58,6 @@ def main() -> None:
         if ended.code == INTERRUPTED:  # Typer's answer to Ctrl-C, which is silent
             print("Interrupted: an output folder is there only if it is complete.", file=sys.stderr)
         raise
-
-
-def _config(
-    name: str | None, overrides: list[str] | None, customer: str | None, platform: str | None, seed: int | None
-) -> Config:
-    from mmx.config import read_config
-
-    settings = list(overrides or [])
-    if name is not None and customer is not None and "=" in name:
-        settings.insert(0, name)
-        name = None
-    if seed is not None:
-        settings.append(f"seed={seed}")
-    return read_config(name, overrides=settings, customer=customer, platform=platform)
 
 
 def _bounds(text: str | None) -> list[float] | None:
@@ -108,7 +94,7 @@ def check(
     platform: PlatformOption = None,
 ) -> None:
     """Check a table against the data contract, and what the model will see."""
-    settings = _config(config, overrides, customer, platform, None)
+    settings = configured(config, overrides, customer, platform)
     from mmx.report.terminal import print_checks
     from mmx.workflows.check import run_check
 
@@ -128,7 +114,7 @@ def fit(
     platform: PlatformOption = None,
 ) -> None:
     """Fit a marketing-mix model and write its posterior, tables, figures and report."""
-    settings = _config(config, overrides, customer, platform, seed)
+    settings = configured(config, overrides, customer, platform, seed)
     from mmx.report.terminal import print_fit
     from mmx.track.server import ui_command
     from mmx.workflows.fit import run_fit
@@ -189,7 +175,9 @@ def recommend(
 
 @app.command()
 def simulate(
-    world: Annotated[str | None, typer.Argument(metavar="WORLD", help="clean, geo, confounded, zero, ...")] = None,
+    world: Annotated[
+        str | None, typer.Argument(metavar="WORLD", help="clean, geo, confounded, zero, ...; account: daily ads.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Table to write, .csv or .parquet.")] = None,
     like: Annotated[str | None, typer.Option("--like", metavar="CONFIG", help="A stand-in with this file's columns.")] = None,
     variant: Annotated[
@@ -201,16 +189,19 @@ def simulate(
     """Simulate a world with known truth: a table, its truth as JSON, and a configuration that fits it."""
     if (world is None) == (like is None):
         raise typer.BadParameter("name a world, or give --like CONFIG: one of the two")
-    if like is not None and variant != "named":
-        raise typer.BadParameter("--variant is for the named worlds, not for --like")
+    if (like is not None or (world or "").startswith("account")) and variant != "named":
+        raise typer.BadParameter("--variant is for the named worlds of weeks, not for accounts and --like")
     if out is None:
         raise typer.BadParameter("give --out FILE, ending in .csv or .parquet")
     from mmx import worlds
 
+    made: worlds.Simulated | worlds.SimulatedAccount
     if like is not None:
         from mmx.config import read_config
 
         made = worlds.like(read_config(like), seed=seed)
+    elif world in worlds.ACCOUNTS:
+        made = worlds.simulate_account(world, seed=seed)
     else:
         made = worlds.simulate(str(world), seed=seed, variant=variant)
     for what, path in zip(("table", "truth", "configuration"), worlds.write(made, out, force=force), strict=True):
@@ -254,6 +245,34 @@ def lift(
         overrides=overrides or (),
     )
     print_lift(done.estimate, done.settings, spend=spend, notes=done.notes, out=done.out)
+
+
+@app.command()
+def features(
+    config: ConfigArgument = None,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Output folder, brought up to date; NAME-features in output.dir."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Compute every month, also those whose input did not change.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="Print every feature with its meaning, and nothing else.")] = False,
+    customer: CustomerOption = None,
+    platform: PlatformOption = None,
+) -> None:
+    """Compute features of ads, ad sets, campaigns and accounts from daily tables, by month."""
+    from mmx.report.features_terminal import print_feature_list, print_features
+
+    if listing:
+        from mmx.data.ads.definitions import FEATURES
+
+        print_feature_list(FEATURES)
+        return
+    settings = configured(config, overrides, customer, platform)
+    from mmx.workflows.features import run_features
+
+    done = run_features(settings, out=out, force=force)
+    print_features(done.summary, done.folder)
 
 
 @app.command()

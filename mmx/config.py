@@ -28,9 +28,6 @@ RESERVED = {
     "model.hierarchy": "a second level above geo is not part of this version",
     "model.holidays": "holiday calendars are not part of this version; list them under data.events",
     "backtest": "backtests are not part of this version",
-    "tune": "tuning is not part of this version",
-    "ads": "ad-level tables are not part of this version",
-    "rules": "budget rules are not part of this version",
 }
 PATHS = (("data", "path"), ("model", "lift_tests"))  # Settings that name files.
 _ALTERNATIVES = {
@@ -80,6 +77,7 @@ def read_config(
     local = Path("configs/default.yaml")
     if local.is_file():
         layers.append(_read(local))
+    defaults = len(layers)
     named: Path | None = None
     if source is None:
         if customer is None or platform is None:
@@ -94,11 +92,13 @@ def read_config(
             raise ConfigError(f"give either the file {source} or --customer and --platform, not both")
         named = _locate(Path(source))
         layers.append(_read(named))
+    layers += [_override(text) for text in overrides]
     merged: dict[str, Any] = {}
     for layer in layers:
         merged = merge(merged, layer)
-    for text in overrides:
-        merged = merge(merged, _override(text))
+    stated = {key for layer in layers[defaults:] for key in layer}
+    if "ads" in stated and "data" not in stated:  # The defaults of a table that is not there say nothing.
+        merged["data"] = None
     merged.setdefault("name", "mmx" if named is None else named.stem if customer is None else f"{customer}_{platform}")
     name = "the configuration" if named is None else str(named)
     return _validate(_anchored(merged, None if named is None else named.parent), name)
@@ -142,7 +142,24 @@ def _anchored(merged: dict[str, Any], folder: Path | None) -> dict[str, Any]:
         part = merged.get(section)
         if isinstance(part, dict) and isinstance(part.get(key), str) and (folder / part[key]).is_file():
             merged = merge(merged, {section: {key: str((folder / part[key]).resolve())}})
+    ads = merged.get("ads")
+    if folder is not None and isinstance(ads, dict):
+        given = {key: _beside(ads[key], folder) for key in ("files", "tables") if key in ads}
+        if isinstance(ads.get("orders"), dict) and "files" in ads["orders"]:
+            given["orders"] = {"files": _beside(ads["orders"]["files"], folder)}
+        merged = merge(merged, {"ads": given})
     return merged
+
+
+def _beside(named: Any, folder: Path) -> Any:
+    """Anchor the files of a list or mapping that lie, or whose pattern finds something, beside the configuration."""
+    if isinstance(named, Mapping):
+        return {key: _beside(value, folder) for key, value in named.items()}
+    if isinstance(named, list | tuple):
+        return [_beside(value, folder) for value in named]
+    if isinstance(named, str) and not Path(named).is_absolute() and any(folder.glob(named)):
+        return str(folder.resolve() / named)
+    return named
 
 
 def _locate(path: Path) -> Path:
@@ -339,7 +356,7 @@ def _is_branch(key: Any) -> bool:
 
 def _known_keys(loc: Sequence[Any]) -> list[str]:
     """Return the field names of the model that sits at a location of the configuration."""
-    return sorted({name for model in _models_at(loc) for name in model.model_fields})
+    return sorted({field.alias or name for model in _models_at(loc) for name, field in model.model_fields.items()})
 
 
 def _models_at(loc: Sequence[Any]) -> list[type[BaseModel]]:
@@ -354,8 +371,8 @@ def _models_at(loc: Sequence[Any]) -> list[type[BaseModel]]:
 
 
 def _step(model: type[BaseModel], key: Any) -> Any:
-    field = model.model_fields.get(str(key))
-    return field.annotation if field is not None else None
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    return fields[str(key)].annotation if str(key) in fields else None
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

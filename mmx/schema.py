@@ -9,11 +9,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from mmx.ads_settings import AdsSettings
 from mmx.budget_settings import BudgetSettings
 from mmx.errors import ConfigError, Problem
 from mmx.lift_settings import LiftSettings, ModelConfig
+from mmx.rules_settings import RulesSettings
 from mmx.spec import (
     MONEY_KINDS,
     Adstock,
@@ -33,6 +35,7 @@ from mmx.spec import (
     TargetKind,
     check_shape,
 )
+from mmx.tune_settings import PoolSettings, TuneSettings
 
 
 class Window(Frozen):
@@ -239,23 +242,45 @@ def _media_spec(settings: ChannelSettings | OrganicSettings, model: ModelSetting
 
 
 class Config(Frozen):
-    """A whole configuration, validated."""
+    """A whole configuration, validated. One that has only ``ads`` says nothing under ``data``, which is then null."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     name: str
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    data: DataSettings
+    table: DataSettings | None = Field(alias="data")
+    ads: AdsSettings
     model: ModelConfig
     sampler: SamplerSettings
     gate: GateSettings
     budget: BudgetSettings
     checks: CheckSettings
     lift: LiftSettings
+    rules: RulesSettings
+    tune: TuneSettings
+    pool: PoolSettings
     tracking: TrackingSettings
     output: OutputSettings
 
+    @property
+    def data(self) -> DataSettings:
+        """The table of a marketing-mix model.
+
+        Raises
+        ------
+        ConfigError
+            Where the configuration has none.
+        """
+        if self.table is None:
+            expected = "data: {path: FILE, date: COLUMN, target: COLUMN, channels: {NAME: {spend: COLUMN}}}"
+            remedy = "Add data, or use a command that reads ads, such as mmx features."
+            problem = Problem("data", "it is missing: this configuration has only daily tables of ads", expected, remedy)
+            raise ConfigError(f"the configuration {self.name} has no table for a marketing-mix model", [problem])
+        return self.table
+
     @model_validator(mode="after")
     def _roas_needs_money(self) -> Self:
-        if self.data.target_kind == "index":
+        if self.table is not None and self.data.target_kind == "index":
             asks = [f"channel {k}" for k, c in self.data.channels.items() if c.priors and c.priors.kind in MONEY_KINDS]
             if self.model.priors.kind in MONEY_KINDS:
                 asks.insert(0, "model.priors")
@@ -269,6 +294,8 @@ class Config(Frozen):
 
     @model_validator(mode="after")
     def _likelihood(self) -> Self:
+        if self.table is None:
+            return self
         if self.model.likelihood == "negative_binomial" and self.data.target_kind == "money":
             raise ValueError(
                 "likelihood: negative_binomial is for counts, and target_kind: money is none: take likelihood: lognormal or "
@@ -292,7 +319,7 @@ class Config(Frozen):
 
     @model_validator(mode="after")
     def _controls(self) -> Self:
-        if unknown := sorted(set(self.model.controls) - set(self.data.controls)):
+        if self.table is not None and (unknown := sorted(set(self.model.controls) - set(self.data.controls))):
             raise ValueError(f"model.controls names {', '.join(unknown)}, which data.controls does not have")
         return self
 

@@ -18,7 +18,7 @@ from mmx.errors import DecisionError, MmxError, NotConvergedError
 
 from .command_line import mmx
 
-COMMANDS = ("check", "fit", "recommend", "simulate", "lift", "demo", "ui")
+COMMANDS = ("check", "fit", "recommend", "simulate", "lift", "features", "demo", "ui", "rules")
 SHOP = {
     "data": {
         "path": "shop.csv",
@@ -191,6 +191,16 @@ def test_simulate_writes_table_truth_and_configuration(tmp_path: Path) -> None:
 def test_the_promised_worlds_exist(world: str, tmp_path: Path) -> None:
     assert mmx("simulate", world, "--out", tmp_path / "w.parquet").code == 0
     assert len(pd.read_parquet(tmp_path / "w.parquet")) >= 104
+
+
+def test_simulate_writes_an_account_of_ads(tmp_path: Path) -> None:
+    answer = mmx("simulate", "account", "--out", tmp_path / "account.csv")
+    assert answer.code == 0, answer.said
+    assert {p.name for p in tmp_path.iterdir()} == {"account.csv", "account.truth.json", "account.yaml"}
+    assert {"Day", "Ad set name", "Amount spent (EUR)"} <= set(pd.read_csv(tmp_path / "account.csv").columns)
+    refused = mmx("simulate", "account", "--out", tmp_path / "other.csv", "--variant", "inside")
+    assert refused.code == 2 and "not for accounts" in " ".join(refused.said.split())
+    assert "account_demand" in mmx("simulate", "account_deman", "--out", tmp_path / "other.csv").said
 
 
 def test_simulate_like_a_configuration_has_its_columns(project: Path) -> None:

@@ -44,7 +44,7 @@ def test_the_shipped_default_is_the_file_in_configs() -> None:
 def test_defaults_fill_what_a_file_does_not_say() -> None:
     default = yaml.safe_load(default_text())
     config = mmx.read_config(BASE).as_mapping()
-    for section in ("sampler", "gate", "budget", "checks", "tracking", "output"):
+    for section in ("sampler", "gate", "budget", "checks", "rules", "tune", "tracking", "output"):
         assert config[section] == default[section]
     assert config["data"]["policies"] == default["data"]["policies"]
 
@@ -156,7 +156,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(path: str, message: str) -> 
     assert message in text
 
 
-@pytest.mark.parametrize("path", ["model.hierarchy", "model.holidays", "backtest", "tune", "ads", "rules"])
+@pytest.mark.parametrize("path", ["model.hierarchy", "model.holidays", "backtest"])
 def test_reserved_keys_are_refused_with_a_sentence(path: str) -> None:
     text = refusal(overrides=[f"{path}={{}}"])
     assert f"{path}: this key is reserved for a later version" in text
@@ -165,8 +165,8 @@ def test_reserved_keys_are_refused_with_a_sentence(path: str) -> None:
 
 
 def test_all_problems_are_listed_at_once() -> None:
-    text = refusal({"seed": -1, "sampler": {"chain": 3}, "rules": {}, "data": {"controls": "price"}})
-    for number, place in enumerate(("rules", "seed", "data.controls", "sampler.chain"), 1):
+    text = refusal({"seed": -1, "sampler": {"chain": 3}, "backtest": {}, "data": {"controls": "price"}})
+    for number, place in enumerate(("backtest", "seed", "data.controls", "sampler.chain"), 1):
         assert f"  {number}. {place}: " in text
 
 

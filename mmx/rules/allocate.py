@@ -14,11 +14,24 @@ LARGEST_SCALE = 1e6
 
 
 class Allocation(NamedTuple):
-    """Budgets, (ad set,), the scale that gave them, and the money that no ad set may take; currency."""
+    """Budgets shared out.
+
+    Attributes
+    ----------
+    budget : array, (ad set,)
+        Currency.
+    scale : scalar
+        The scale that gave them.
+    unallocated : scalar
+        Money that no ad set may take, currency.
+    short : scalar of bool
+        Whether the lower bounds sum to more than the money, or there is none.
+    """
 
     budget: Any
     scale: Any
     unallocated: Any
+    short: Any
 
 
 def allocate(want: Any, lower: Any, upper: Any, money: Any, steps: int) -> Allocation:
@@ -36,9 +49,10 @@ def allocate(want: Any, lower: Any, upper: Any, money: Any, steps: int) -> Alloc
         Steps of the search; ten reach the exact scale in nearly all cases, forty in all.
     """
     least = jnp.sum(lower, axis=0)
-    shrink = jnp.where(least > money, money / jnp.maximum(least, 1e-30), 1.0)
+    short = (least > money) | (money <= 0.0)
+    shrink = jnp.where(short, money / jnp.maximum(least, 1e-30), 1.0)
     lower = lower * shrink
-    upper = jnp.where(shrink < 1.0, lower, jnp.maximum(jnp.minimum(upper, money), lower))
+    upper = jnp.where(short, lower, jnp.maximum(jnp.minimum(upper, money), lower))
 
     def step(_: Any, found: Any) -> Any:
         scale, low, high = found
@@ -56,4 +70,4 @@ def allocate(want: Any, lower: Any, upper: Any, money: Any, steps: int) -> Alloc
     budget = jnp.clip(scale * want, lower, upper)
     over = jnp.sum(budget, axis=0) > money
     budget = jnp.where(over, jnp.clip(low * want, lower, upper), budget)
-    return Allocation(budget, jnp.where(over, low, scale), money - jnp.sum(budget, axis=0))
+    return Allocation(budget, jnp.where(over, low, scale), money - jnp.sum(budget, axis=0), short)

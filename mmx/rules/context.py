@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmx.jax_setup import jnp
-from mmx.rules.rule import ACTIVE
+from mmx.rules.rule import ACTIVE, FROZEN, PROBING
+
+LEAST = 1e-9
 
 
 class State(NamedTuple):
@@ -24,7 +26,8 @@ class State(NamedTuple):
     days_in_phase : array
         Days since the phase began.
     before : array
-        Budget before the ad set was frozen, currency.
+        Budget that an ad set had before it was frozen or before money ran out, currency; for others that of an earlier day.
+        Zero, beside a budget of zero, where a person has switched the ad set off.
     failures : array
         Probes that failed one after the other.
     """
@@ -123,6 +126,23 @@ def first_state(budget: np.ndarray, days_since_change: np.ndarray, dtype: Any = 
     return State(now, jnp.asarray(days_since_change, dtype), phase, zero, now, zero)
 
 
+def starting_budget(state: State, minimum: Any) -> Any:
+    """Budgets that decisions start from, (ad set,), currency.
+
+    That of the last day; of a frozen ad set the one before the freeze; and where money ran out, so that an active ad set got
+    less than the platform takes, the one before that: a month that begins with new money goes on where the old one stopped.
+
+    Parameters
+    ----------
+    state : State
+    minimum : scalar
+        Least budget that the platform takes, currency per day.
+    """
+    enough = (state.budget >= minimum) | (state.budget >= state.before) | (state.phase == PROBING)
+    start = jnp.where(enough & (state.budget > 0.0) & (state.phase != FROZEN), state.budget, state.before)
+    return jnp.where(state.phase == ACTIVE, start, jnp.maximum(start, LEAST))
+
+
 def days_since_change(budget: np.ndarray, first_day: np.ndarray) -> np.ndarray:
     """Days since budgets, (day, ad set), last moved by more than 1 % from the day before; the age where they never did.
 
@@ -142,5 +162,5 @@ def days_since_change(budget: np.ndarray, first_day: np.ndarray) -> np.ndarray:
     before, after = budget[:-1], budget[1:]
     rows = np.arange(1, days)[:, None]
     moved = (np.abs(after - before) > 0.01 * before) & (rows > first_day[None, :])
-    last = np.where(moved.any(axis=0), days - 1 - np.argmax(moved[::-1], axis=0), -1)
+    last = np.max(np.where(moved, rows, -1), axis=0, initial=-1)
     return np.where(last >= 0, days - 1 - last, days - first_day).astype(float)

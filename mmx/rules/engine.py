@@ -7,11 +7,13 @@ worth an edit, or beyond the edits of a day, are left out, and the money is shar
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from mmx.errors import ConfigError
 from mmx.jax_setup import jax, jnp
 from mmx.rules.allocate import allocate
 from mmx.rules.context import Account, Day, State
@@ -59,19 +61,19 @@ class Details(NamedTuple):
 
     Attributes
     ----------
-    view : View
-        What the rules saw.
+    view : dict of str to array
+        What the rules saw, by name.
     modified : array of bool, (modifier, ad set)
         Modifiers that changed a factor by more than a thousandth.
     moneys : array, (account rule + 1,)
         Money before and after each account rule, currency.
     binds : array of bool, (guardrail, ad set)
-        Guardrails that a budget rests on.
+        Guardrails that a budget rests on; none where the budget was held, left out, or where money is short for all.
     left_out : array of bool, (edit rule, ad set)
         Edit rules that left out a move.
     """
 
-    view: View
+    view: dict[str, Any]
     modified: Any
     moneys: Any
     binds: Any
@@ -87,13 +89,21 @@ class _Chosen(NamedTuple):
 
 @dataclass(frozen=True)
 class Engine:
-    """The rules of a library, in its order, and the space of their parameters."""
+    """The rules of a library, in its order, and the space of their parameters.
+
+    Attributes
+    ----------
+    rules : tuple of Rule
+    off : frozenset of str
+        Rules that are not asked. Their parameters stay in the space, as other rules may read them.
+    """
 
     rules: tuple[Rule, ...] = LIBRARY
+    off: frozenset[str] = frozenset()
 
     def of(self, kind: Kind) -> tuple[Rule, ...]:
-        """The rules of a kind, in order."""
-        return tuple(rule for rule in self.rules if rule.kind == kind)
+        """The rules of a kind that are asked, in order."""
+        return tuple(rule for rule in self.rules if rule.kind == kind and rule.name not in self.off)
 
     @cached_property
     def deciders(self) -> tuple[Rule, ...]:
@@ -122,8 +132,14 @@ class Engine:
         return out
 
     def without(self, name: str) -> Engine:
-        """The engine without one rule."""
-        return Engine(tuple(rule for rule in self.rules if rule.name != name))
+        """The engine that does not ask one rule; raises ``ConfigError`` for a name that is none, and for ``evidence``."""
+        names = [rule.name for rule in self.rules if rule.kind != "evidence"]
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1, 0.0)
+            raise ConfigError(
+                f"rules: {name!r} cannot be left out; the nearest rule that can is {near[0]!r} (see mmx rules list)"
+            )
+        return replace(self, off=self.off | {name})
 
 
 def decide(
@@ -163,14 +179,15 @@ def _decide(
     named = {name: View(own) for name, own in values.items()}
     view = make_view(named["evidence"], window, state, account, day, immature_days)
     view.update({f"{rule}__{name}": value for rule, own in named.items() for name, value in own.items()})
-    running = view.live & ((state.budget > 0.0) | (state.phase != ACTIVE))
+    running = view.live & ((view.budget > 0.0) | (state.phase != ACTIVE))
     chosen = _first(engine, named, view, running)
     factor, modified = _modified(engine, named, view, chosen)
     moneys = [jnp.asarray(day.money, factor.dtype)]
     for rule in engine.of("account"):
         moneys.append(rule.function(view, named[rule.name], moneys[-1]))
     forced = (factor == 0.0) | (chosen.phase == PROBING) | ((chosen.phase == ACTIVE) & (state.phase == PROBING)) | ~running
-    want = jnp.where(running, state.budget * factor, 0.0)
+    view["money"] = moneys[-1]
+    want = jnp.where(running, view.budget * factor, 0.0)
     lower, upper, bounds = _bounded(engine, named, view, want, forced, chosen.fixed)
     want, lower, upper = jax.lax.optimization_barrier((want, lower, upper))
     first = allocate(want, lower, upper, moneys[-1], steps)
@@ -184,23 +201,11 @@ def _decide(
         factor,
         moneys[-1],
         last.unallocated,
-        _next_state(state, last.budget, chosen, running),
+        _next_state(state, view.budget, last.budget, chosen, running),
     )
-    asked = last.scale * want
-    binds = (
-        jnp.stack(
-            [
-                (asked > upper_g) & (last.budget >= upper_g) | (asked < lower_g) & (last.budget <= lower_g)
-                for lower_g, upper_g in bounds
-            ]
-        )
-        & ~forced
-        & ~kept
-        if bounds
-        else jnp.zeros((0, len(want)), bool)
-    )
+    bound = _bound(bounds, last.scale * want, last.budget) & ~(forced | chosen.fixed | kept | last.short)
     skipped = jnp.stack(left_out) & (move > 0.0) if left_out else jnp.zeros((0, len(want)), bool)
-    return decision, Details(view, modified, jnp.stack(jnp.broadcast_arrays(*moneys)), binds, skipped)
+    return decision, Details(dict(view), modified, jnp.stack(jnp.broadcast_arrays(*moneys)), bound, skipped)
 
 
 def _first(engine: Engine, values: dict[str, View], view: View, running: Any) -> _Chosen:
@@ -251,20 +256,31 @@ def _bounded(
     return lower, jnp.where(forced, want, jnp.where(still, view.budget, upper)), bounds
 
 
-def _next_state(state: State, budget: Any, chosen: _Chosen, running: Any) -> State:
-    """State after the day's budgets: phases begin, clocks run, and a changed budget starts its clock again."""
+def _bound(bounds: list[tuple[Any, Any]], asked: Any, budget: Any) -> Any:
+    """Guardrails at which budgets stand while more, or less, was asked for, (guardrail, ad set)."""
+    if not bounds:
+        return jnp.zeros((0, *budget.shape), bool)
+    return jnp.stack([(asked > most) & (budget >= most) | (asked < least) & (budget <= least) for least, most in bounds])
+
+
+def _next_state(state: State, start: Any, budget: Any, chosen: _Chosen, running: Any) -> State:
+    """State after the day's budgets: phases begin, clocks run, and a changed budget starts its clock again.
+
+    A probe that gets no money waits for the next one; it has not failed.
+    """
     moved = jnp.abs(budget - state.budget) > CHANGE * state.budget
     begins = running & (chosen.phase != KEEP) & (chosen.phase != state.phase)
     phase = jnp.where(begins, chosen.phase, state.phase)
     freezes = begins & (chosen.phase == FROZEN)
     failed = freezes & (state.phase == PROBING)
     released = begins & (chosen.phase == ACTIVE)
+    starved = (phase == PROBING) & (budget <= 0.0)
     return State(
         budget=budget,
         days_since_change=jnp.where(moved, 0.0, state.days_since_change + 1.0),
-        phase=phase,
+        phase=jnp.where(starved, FROZEN, phase),
         days_in_phase=jnp.where(begins, 0.0, state.days_in_phase + 1.0),
-        before=jnp.where(freezes & (state.phase == ACTIVE), state.budget, state.before),
+        before=jnp.where(state.phase == ACTIVE, start, state.before),
         failures=jnp.where(failed, state.failures + 1.0, jnp.where(released, 0.0, state.failures)),
     )
 

@@ -38,7 +38,7 @@ class Verdict(NamedTuple):
     when : array of bool, (ad set,)
         Ad sets for which it decides.
     factor : array or float
-        Budget tomorrow over budget today.
+        Budget tomorrow over the budget that the decision starts from: today's, and of a frozen ad set that before the freeze.
     fixed : bool
         Whether the budget is to stay exactly as it is, whatever money is left over.
     phase : int

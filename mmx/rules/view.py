@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mmx.jax_setup import jnp
+from mmx.rules.context import starting_budget
 from mmx.rules.evidence import pooled_parent, posterior_roas
 from mmx.rules.features import adset_features, settled
-from mmx.rules.rule import View
+from mmx.rules.rule import FROZEN, View
 
 if TYPE_CHECKING:
     from mmx.rules.context import Account, Day, State
@@ -18,9 +19,17 @@ MEANINGS = {
     "log_roas_7d": "posterior mean of log ROAS over 7 mature days, incrementality included",
     "sd_roas_7d": "its standard deviation",
     "log_target": "logarithm of the target ROAS",
-    "log_marginal": "posterior mean of the log marginal ROAS: log ROAS + log elasticity",
+    "log_floor": "logarithm of the least marginal ROAS that pays",
+    "log_marginal": "posterior mean of the log marginal ROAS: log ROAS of 14 days + log elasticity",
     "sd_marginal": "its standard deviation",
+    "log_marginal_account": "mean of log_marginal over ad sets, weighted by mature spend of 14 days",
+    "log_campaign": "log ROAS of the campaign over 28 days, pooled to the account's",
     "cpa_expected": "pooled cost per purchase of the campaign, currency",
+    "campaign_size": "ad sets that exist in the campaign",
+    "account_expected_3d": "purchases of three days that clicks, CVR of 28 days and delays of attribution let expect",
+    "budget": "budget that a decision starts from: today's, or that before a freeze or before money ran out, currency",
+    "account_budget": "sum of these over ad sets that are not frozen, currency",
+    "money": "money of the day after account rules, currency; read by guardrails",
 }
 
 
@@ -47,6 +56,7 @@ def make_view(p: Any, window: Window, state: State, account: Account, day: Day, 
         window, state.budget, state.days_since_change, account.reported, immature_days, account.member, day.month_day
     )
     view = View(features)
+    view["budget"] = starting_budget(state, account.minimum_budget)
     names = ("purchases", "revenue", "mature_spend")
     whole = {name: of_account[f"{name}_28d"] for name in names}
     sums = {name: account.member @ features[f"{name}_28d"] for name in names}
@@ -75,7 +85,7 @@ def make_view(p: Any, window: Window, state: State, account: Account, day: Day, 
     view["campaign_size"] = account.member.T @ (account.member @ view.live.astype(state.budget.dtype))
     spend = features["mature_spend_14d"]
     view["log_marginal_account"] = jnp.sum(spend * view.log_marginal, axis=0) / jnp.maximum(jnp.sum(spend, axis=0), 1e-9)
-    view["account_budget"] = jnp.sum(jnp.where(view.live, state.budget, 0.0), axis=0)
+    view["account_budget"] = jnp.sum(jnp.where(view.live & (view.phase != FROZEN), view.budget, 0.0), axis=0)
     view["account_month_spend"] = jnp.sum(features["month_spend"], axis=0)
     return view
 

@@ -14,9 +14,12 @@ from mmx.data.ads.history import METRICS
 from mmx.jax_setup import jax, jnp
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mmx.data.ads.history import AccountHistory
 
 LOOK_BACK = 28
+USUAL_IMMATURE = 13
 TOTALS = (*METRICS, "budget", "spend_squared", "revenue_squared", "active")
 
 
@@ -45,8 +48,11 @@ class Window(NamedTuple):
 
 
 def rows_of(immature_days: int) -> int:
-    """Rows that a window needs: the longest look-back from the last mature day, and the day before it."""
-    return LOOK_BACK + immature_days + 1
+    """Rows that a window needs: the longest look-back from the last mature day, and the day before it.
+
+    Up to 13 immature days all accounts have the same number, and share compiled programs.
+    """
+    return LOOK_BACK + max(immature_days, USUAL_IMMATURE) + 1
 
 
 def daily_row(metrics: Any, budget: Any) -> Any:
@@ -74,7 +80,7 @@ def push(window: Window, metrics: Any, budget: Any, month_begins: Any, immature_
     rows = window.totals.shape[0]
     row = window.totals[(window.day - 1) % rows] + daily_row(metrics, budget)
     before = window.totals[(window.day - immature_days - 1) % rows]
-    mature = (window.totals[(window.day - immature_days) % rows] if immature_days else row) - before
+    mature = jnp.where(immature_days > 0, window.totals[(window.day - immature_days) % rows], row) - before
     row, mature = jax.lax.optimization_barrier((row, mature))  # all is read before the ring is written: no copy of it
     totals = jax.lax.dynamic_update_index_in_dim(window.totals, row, window.day % rows, 0)
     since = jnp.where(mature[3] > 0.0, 0.0, window.spend_since_purchase + mature[0])
@@ -83,41 +89,63 @@ def push(window: Window, metrics: Any, budget: Any, month_begins: Any, immature_
 
 
 def window_of(history: AccountHistory, dtype: Any = np.float64) -> Window:
-    """The window at the end of a history.
+    """The window at the end of a history."""
+    metrics = np.transpose(history.metrics, (0, 2, 1))
+    age = (len(history.dates) - history.first_day).astype(float)
+    return window_of_days(metrics, history.budget, history.dates, age, history.immature_days, dtype)
+
+
+def window_of_days(
+    metrics: NDArray[np.float64],
+    budget: NDArray[np.float64],
+    dates: NDArray[np.datetime64],
+    age_days: NDArray[np.float64],
+    immature_days: int,
+    dtype: Any = np.float64,
+) -> Window:
+    """The window at the end of some days.
 
     Totals begin where the window does, so that single precision keeps small numbers beside an account's whole past.
+
+    Parameters
+    ----------
+    metrics : array, (day, 6, ad set, ...)
+        In the order of ``METRICS``; lanes may follow.
+    budget : array, (day, ad set, ...)
+        Currency per day.
+    dates : array of datetime64[D], (day,)
+    age_days : array, (ad set, ...)
+        Age of ad sets after the last day.
+    immature_days : int
+        Days that attribution needs.
     """
-    rows = rows_of(history.immature_days)
-    days, ad_sets = history.budget.shape
+    rows, days = rows_of(immature_days), len(budget)
     used = min(days, rows - 1)
-    metrics = np.transpose(history.metrics, (0, 2, 1))
-    spend, revenue = metrics[:, 0], metrics[:, 4]
-    more = np.stack([history.budget, spend**2, revenue**2, spend > 0.0], axis=1)
-    daily = np.concatenate([metrics, more], axis=1)
-    totals = np.zeros((rows, len(TOTALS), ad_sets))
-    recent = np.cumsum(daily[days - used :], axis=0)
-    totals[rows - used :] = recent
-    mature = max(days - history.immature_days, 0)
+    recent, spend, revenue = metrics[days - used :], metrics[days - used :, 0], metrics[days - used :, 4]
+    more = np.stack([budget[days - used :], spend**2, revenue**2, spend > 0.0], axis=1)
+    totals = np.zeros((rows, len(TOTALS), *budget.shape[1:]))
+    totals[rows - used :] = np.cumsum(np.concatenate([recent, more], axis=1), axis=0)
+    mature = max(days - immature_days, 0)
     return Window(
         totals=jnp.asarray(totals, dtype),
         day=jnp.asarray(rows, jnp.int32),
         spend_since_purchase=jnp.asarray(_since_purchase(metrics[:mature]), dtype),
-        month_spend=jnp.asarray(_month_spend(history), dtype),
-        age_days=jnp.asarray(days - history.first_day, dtype),
+        month_spend=jnp.asarray(_month_spend(metrics[:, 0], dates), dtype),
+        age_days=jnp.asarray(age_days, dtype),
     )
 
 
-def _since_purchase(metrics: np.ndarray) -> np.ndarray:
-    """Spend since the last day with a purchase, (ad set,), from mature metrics, (day, 6, ad set)."""
-    since = np.zeros(metrics.shape[2])
+def _since_purchase(metrics: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spend since the last day with a purchase, (ad set, ...), from mature metrics, (day, 6, ad set, ...)."""
+    since = np.zeros(metrics.shape[2:])
     for day in metrics[-LOOK_BACK:]:
         since = np.where(day[3] > 0.0, 0.0, since + day[0])
     return since
 
 
-def _month_spend(history: AccountHistory) -> np.ndarray:
-    """Spend in the month of the last day, (ad set,)."""
-    if not len(history.dates):
-        return np.zeros(len(history.adsets))
-    same = history.dates.astype("datetime64[M]") == history.dates[-1].astype("datetime64[M]")
-    return np.asarray(history.metric("spend")[same].sum(axis=0))
+def _month_spend(spend: NDArray[np.float64], dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """Spend in the month of the last day, (ad set, ...), from spend, (day, ad set, ...)."""
+    if not len(dates):
+        return np.zeros(spend.shape[1:])
+    same = dates.astype("datetime64[M]") == dates[-1].astype("datetime64[M]")
+    return np.asarray(spend[same].sum(axis=0))

@@ -35,7 +35,8 @@ PER_BATCH = 100  # MLflow's limit on params and on tags in one call
 DIGEST_LENGTH = 36  # MLflow's limit
 NEWEST = 3
 
-Kind = Literal["fit", "recommendation"]
+Kind = Literal["fit", "recommendation", "rules", "tuning", "pooling"]
+COMMANDS = {"fit": "fit", "recommendation": "recommend", "rules": "rules run", "tuning": "tune", "pooling": "pool"}
 
 
 class Run:
@@ -172,7 +173,7 @@ def start_run(
         ``uri: null`` gives an inactive run without a warning.
     name : str
         Shown in the table of runs.
-    kind : {"fit", "recommendation"}
+    kind : {"fit", "recommendation", "rules", "tuning", "pooling"}
         Becomes the tag ``mmx.kind``.
     parent : str, optional
         Run id of the fit that a recommendation belongs to; the run goes into its experiment. A parent that this store
@@ -188,7 +189,7 @@ def start_run(
             tags = {
                 KIND_TAG: kind,
                 "mlflow.user": _user(),
-                "mlflow.source.name": f"mmx {'fit' if kind == 'fit' else 'recommend'}",
+                "mlflow.source.name": f"mmx {COMMANDS[kind]}",
                 "mlflow.source.type": "LOCAL",
             }
             above = find_run(client, parent)

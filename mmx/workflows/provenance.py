@@ -25,7 +25,7 @@ def config_sha256(config: Config) -> str:
     digest on every machine, and the data have a digest of their own. The order of channels counts, since it is the order
     in which random numbers are used.
     """
-    content = config.model_dump(mode="json", exclude={"tracking": True, "output": True, "data": {"path"}})
+    content = config.model_dump(mode="json", exclude={"tracking": True, "output": True, "table": {"path"}})
     return hashlib.sha256(json.dumps(content, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
 
 from mmx.errors import OutputError
+from mmx.worlds.accounts.table import SimulatedAccount
 from mmx.worlds.generate import Simulated
 
 
-def write(simulated: Simulated, out: str | Path, *, force: bool = False) -> tuple[Path, Path, Path]:
+def write(simulated: Simulated | SimulatedAccount, out: str | Path, *, force: bool = False) -> tuple[Path, Path, Path]:
     """Write ``out``, ``<stem>.truth.json`` and ``<stem>.yaml`` into one folder.
 
     Parameters
     ----------
-    simulated : Simulated
+    simulated : Simulated or SimulatedAccount
     out : path
         Table to write, ``.csv`` or ``.parquet``; its folder is made where it is missing.
     force : bool
@@ -41,7 +43,7 @@ def write(simulated: Simulated, out: str | Path, *, force: bool = False) -> tupl
     existing = [str(p) for p in paths if p.exists()]
     if existing and not force:
         raise OutputError(f"{', '.join(existing)} exists already. Choose another name, or replace with --force.")
-    settings = simulated.settings | {"data": {"path": table.name} | simulated.settings["data"]}
+    settings = _with_file(simulated.settings, table.name)
     about = f"# {simulated.truth['about']}\n# Simulated, seed {simulated.truth['seed']}; the truth is in {paths[1].name}.\n"
     beside = [p.with_name(f".{p.name}.{os.getpid()}.part") for p in paths]
     try:
@@ -59,6 +61,13 @@ def write(simulated: Simulated, out: str | Path, *, force: bool = False) -> tupl
         for part in beside:
             part.unlink(missing_ok=True)
     return paths
+
+
+def _with_file(settings: dict[str, Any], name: str) -> dict[str, Any]:
+    """Settings that name the table's file: a panel's, or a table of ads."""
+    if "ads" in settings:
+        return settings | {"ads": {"files": [name]} | settings["ads"]}
+    return settings | {"data": {"path": name} | settings["data"]}
 
 
 def _write_table(table: pd.DataFrame, path: Path, suffix: str) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from mmx.config import read_config
 from mmx.errors import ConfigError
+from mmx.worlds.accounts.table import WORLDS as ACCOUNTS
 from mmx.worlds.registry import WORLDS, World
 from mmx.worlds.scene import Frame, Scene, build
 from mmx.worlds.variants import departures, in_variant
@@ -80,8 +81,9 @@ def simulate(world: str, *, seed: int, periods: int = 156, variant: str = "named
         If there is no such world or variant (the nearest name is offered), or too few periods.
     """
     if world not in WORLDS:
-        near = difflib.get_close_matches(world, WORLDS, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(WORLDS)}."
+        names = (*WORLDS, *ACCOUNTS)
+        near = difflib.get_close_matches(world, names, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(names)}."
         raise ConfigError(f"there is no world {world!r}. {hint}")
     if periods < 30:
         raise ConfigError(f"a world needs at least 30 weeks, so that every channel is bought; {periods} were asked for")

@@ -22,7 +22,11 @@ from mmx.schema import Config
 from ..command_line import LENIENT, UNTRACKED, mmx
 from ..conftest import RAN
 
-CONFIGS = sorted(p for p in (Path(__file__).parents[2] / "configs").rglob("*.yaml") if p.name != "default.yaml")
+CONFIGS = sorted(
+    p
+    for p in (Path(__file__).parents[2] / "configs").rglob("*.yaml")
+    if p.name != "default.yaml" and "\ndata:" in p.read_text()
+)
 TINY = ("sampler.chains=2", "sampler.tune=100", "sampler.draws=100", "sampler.max_depth=4", *LENIENT, UNTRACKED)
 GEOS = 8
 

@@ -9,7 +9,11 @@ from mmx.config import default_text, merge
 from mmx.worlds import like, write
 from mmx.worlds.standin import difference
 
-CONFIGS = sorted(p for p in (Path(__file__).parents[2] / "configs").rglob("*.yaml") if p.name != "default.yaml")
+CONFIGS = sorted(
+    p
+    for p in (Path(__file__).parents[2] / "configs").rglob("*.yaml")
+    if p.name != "default.yaml" and "\ndata:" in p.read_text()
+)
 
 
 def columns_of(node):

@@ -8,13 +8,16 @@ from mmx.jax_setup import jnp
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import Rule, View
 
+TIE = 1e-4
+
 
 def _smallest_edit(v: View, p: View, move: Any) -> Any:
     return move >= p.size
 
 
 def _edits_per_day(v: View, p: View, move: Any) -> Any:
-    larger = jnp.sum(move[None, :] > move[:, None], axis=1, dtype=jnp.int32)
+    size = move + TIE * v.budget / jnp.maximum(v.account_budget, 1e-9)  # many moves rest on one bound and differ by rounding
+    larger = jnp.sum(size[None, :] > size[:, None], axis=1, dtype=jnp.int32)
     return larger < jnp.ceil(p.share * jnp.sum(v.live, axis=0))
 
 
@@ -34,7 +37,7 @@ RULES = (
         "edits_per_day",
         _G,
         "edit",
-        "Makes only the largest moves of a day.",
+        "Makes only the largest moves of a day, forced ones among them; of equal moves those of the larger budgets come first.",
         _edits_per_day,
         (Parameter("share", "ad sets that are changed in a day", "share", 0.05, 1.0, 0.5),),
         "not among the {edits_per_day__share:.0%} of ad sets with the largest moves",

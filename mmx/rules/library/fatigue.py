@@ -87,7 +87,7 @@ RULES = (
         "audience_exhausted",
         _G,
         "decider",
-        "Cuts an ad set whose impressions grow dearer faster than the account's while fewer people click.",
+        "Cuts one below the target, over 14 days old, whose impressions grow dearer than the account's and are clicked less.",
         _audience_exhausted,
         (
             Parameter(
@@ -120,7 +120,7 @@ RULES = (
                 learned=Noise("log_roas_28d - log_roas_7d", 0.7),
             ),
             Parameter("probability", "least posterior probability of that fall", "probability", 0.5, 0.99, 0.75),
-            Parameter("of_target", "ROAS, over the target, above which it may fall", "ratio", 0.7, 3.0, 1.15, "log"),
+            Parameter("of_target", "ROAS of 7 days, over the target, above which it may fall", "ratio", 0.7, 3.0, 1.15, "log"),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.18),
         ),
         "log ROAS fell from {log_roas_28d:.2f} over 28 days to {log_roas_7d:.2f} ± {sd_roas_7d:.2f} over 7",
@@ -129,7 +129,7 @@ RULES = (
         "declining_conversion",
         _G,
         "decider",
-        "Cuts an ad set whose clicks go on while fewer of them buy.",
+        "Cuts an ad set below the target that is clicked as often as before while fewer of the clicks buy.",
         _declining_conversion,
         (
             Parameter(
@@ -150,7 +150,7 @@ RULES = (
         "declining_volume",
         _G,
         "decider",
-        "Cuts an ad set that sells less and less for about the same money.",
+        "Cuts an ad set that sells less and less while its spend falls by less than half as much.",
         _declining_volume,
         (
             Parameter(
@@ -171,7 +171,7 @@ RULES = (
         "recovering",
         _G,
         "decider",
-        "Gives back to an ad set that was cut within a week and earns more than the target again.",
+        "Gives back to an ad set that was cut within a week and whose ROAS of 7 days is above the target again.",
         _recovering,
         (
             Parameter("cut_before", "fall of the log budget within 7 days", "log ratio", 0.02, 0.7, 0.08),

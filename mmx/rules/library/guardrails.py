@@ -14,7 +14,7 @@ def _minimum(v: View, p: View) -> Bounds:
 
 
 def _maximum_share(v: View, p: View) -> Bounds:
-    return Bounds(0.0, p.share * v.account_budget)
+    return Bounds(0.0, p.share * v.money)
 
 
 def _spend_anchor(v: View, p: View) -> Bounds:
@@ -62,10 +62,10 @@ RULES = (
         "maximum_share",
         _G,
         "guardrail",
-        "No ad set takes more than a share of the account's money.",
+        "No ad set takes more than a share of the account's money of the day.",
         _maximum_share,
-        (Parameter("share", "most budget over the account's", "share", 0.05, 0.9, 0.3),),
-        "at most {maximum_share__share:.0%} of the account's {account_budget:.2f}",
+        (Parameter("share", "most budget over the day's money", "share", 0.05, 0.9, 0.3),),
+        "at most {maximum_share__share:.0%} of the day's {money:.2f}",
     ),
     Rule(
         "spend_anchor",

@@ -61,7 +61,7 @@ RULES = (
             Parameter("days", "age up to which an ad set is new", "days", 3.0, 21.0, 8.0),
             Parameter(
                 "clicks",
-                "clicks below which nothing is said",
+                "clicks of 7 days, below which nothing is said",
                 "clicks",
                 20.0,
                 2000.0,
@@ -80,13 +80,13 @@ RULES = (
         "cold_start_failed",
         _G,
         "decider",
-        "Cuts a new ad set that hardly anyone clicks.",
+        "Cuts a new ad set that is clicked far less often than its campaign's others.",
         _cold_start_failed,
         (
             Parameter("days", "age up to which an ad set is new", "days", 3.0, 21.0, 10.0),
             Parameter(
                 "impressions",
-                "impressions below which nothing is said",
+                "impressions of 7 days, below which nothing is said",
                 "impressions",
                 500.0,
                 100000.0,
@@ -132,11 +132,11 @@ RULES = (
         "graduated",
         _G,
         "decider",
-        "Raises an ad set that has just left the learning phase with a good ROAS.",
+        "Raises a young ad set that has left the learning phase with a good ROAS: 50 purchases, two days after a change.",
         _graduated,
         (
-            Parameter("days", "age up to which it has just left", "days", 10.0, 60.0, 28.0),
-            Parameter("of_target", "ROAS to reach, over the target", "ratio", 0.7, 1.8, 1.05),
+            Parameter("days", "age up to which it is young", "days", 10.0, 60.0, 28.0),
+            Parameter("of_target", "ROAS of 14 days to reach, over the target", "ratio", 0.7, 1.8, 1.05),
             Parameter("rise", "share that is added to the budget", "share", 0.02, 0.8, 0.2),
         ),
         "{learning_events:.0f} purchases since its last change, {age_days:.0f} days old, log ROAS {log_roas_14d:.2f}",
@@ -167,7 +167,7 @@ RULES = (
         "learning_limited",
         _G,
         "decider",
-        "Raises a good ad set that is too small to leave the learning phase, towards the budget that lets it.",
+        "Raises a good ad set that a week after a change is too small to have learned, towards 50 purchases in 7 days.",
         _learning_limited,
         (
             Parameter(
@@ -190,7 +190,12 @@ RULES = (
                 learned=Enough("purchases", 0.55),
             ),
             Parameter(
-                "probability", "least posterior probability that its ROAS is above the target", "probability", 0.5, 0.98, 0.7
+                "probability",
+                "least posterior probability that its ROAS of 28 days is above the target",
+                "probability",
+                0.5,
+                0.98,
+                0.7,
             ),
             Parameter("rise", "largest share that is added to the budget", "share", 0.02, 0.8, 0.2),
         ),
@@ -200,7 +205,7 @@ RULES = (
         "learning_weak",
         _G,
         "decider",
-        "Cuts an ad set that is too small to leave the learning phase and probably below the target.",
+        "Cuts an ad set that a week after a change is too small to have learned and probably below the target.",
         _learning_weak,
         (
             Parameter(
@@ -213,7 +218,12 @@ RULES = (
                 learned=Quantile("purchases_7d", 0.4, times=1.0 / LEARNING_EVENTS),
             ),
             Parameter(
-                "probability", "least posterior probability that its ROAS is below the target", "probability", 0.5, 0.98, 0.75
+                "probability",
+                "least posterior probability that its ROAS of 28 days is below the target",
+                "probability",
+                0.5,
+                0.98,
+                0.75,
             ),
             Parameter("cut", "share of the budget that is taken away", "share", 0.02, 0.6, 0.15),
         ),

@@ -52,7 +52,7 @@ def _weekday_mix(v: View, p: View, factor: Any) -> Any:
 
 
 def _campaign_budget(v: View, p: View, factor: Any) -> Any:
-    weight = v.budget * v.campaign_budget
+    weight = v.budget * v.campaign_budget * (factor > 0.0)
     total = jnp.maximum(v.member @ weight, 1e-9)
     pooled = jnp.maximum(v.member.T @ ((v.member @ (weight * factor)) / total), 1e-3)
     limited = jnp.clip(factor, pooled * (1.0 - p.limit), pooled * (1.0 + p.limit))
@@ -160,8 +160,8 @@ RULES = (
         "campaign_budget",
         _G,
         "modifier",
-        "Moves the ad sets of a campaign with its own budget together: there they act through limits only.",
+        "Moves the ad sets of a campaign with its own budget together, frozen ones apart: there they act through limits only.",
         _campaign_budget,
-        (Parameter("limit", "largest distance from the campaign's factor", "share", 0.0, 0.5, 0.1),),
+        (Parameter("limit", "largest distance from the campaign's factor, weighted by budgets", "share", 0.0, 0.5, 0.1),),
     ),
 )

@@ -82,6 +82,7 @@ _G = "performance"
 _RISE, _CUT = "share that is added to the budget", "share of the budget that is taken away"
 _P = "least posterior probability"
 _PURCHASES = "purchases below which nothing is said"
+_EARNED = "revenue {revenue_14d:.2f} for {mature_spend_14d:.2f} in 14 days, log ROAS {log_roas_14d:.2f} ± {sd_roas_14d:.2f}"
 
 RULES = (
     Rule(
@@ -107,7 +108,7 @@ RULES = (
             ),
             Parameter("rise_above_high", "share that is added to the rise of `high`", "share", 0.0, 0.7, 0.12),
         ),
-        "ROAS {roas_14d:.2f} over 14 days, log {log_roas_14d:.2f} ± {sd_roas_14d:.2f}; {utilisation:.0%} spent",
+        f"{_EARNED}; {{utilisation:.0%}} spent",
     ),
     Rule(
         "high",
@@ -138,7 +139,7 @@ RULES = (
             ),
             Parameter("rise", _RISE, "share", 0.02, 0.6, 0.12),
         ),
-        "ROAS {roas_14d:.2f} over 14 days, log {log_roas_14d:.2f} ± {sd_roas_14d:.2f}, the target's {log_target:.2f}",
+        f"{_EARNED}, the target's {{log_target:.2f}}",
     ),
     Rule(
         "underfunded",
@@ -168,7 +169,7 @@ RULES = (
         "efficient",
         _G,
         "decider",
-        "Raises an ad set whose purchases cost less than its campaign's.",
+        "Raises an ad set above the target whose purchases of 14 days cost less than its campaign's.",
         _efficient,
         (
             Parameter(
@@ -189,7 +190,7 @@ RULES = (
         "high_order_value",
         _G,
         "decider",
-        "Raises an ad set whose orders are larger than the account's, at a ROAS above the target.",
+        "Raises an ad set whose orders of 28 days are larger than the account's, at a ROAS above the target.",
         _high_order_value,
         (
             Parameter(
@@ -210,7 +211,7 @@ RULES = (
         "volume",
         _G,
         "decider",
-        "Raises an ad set that brings more of its campaign's purchases than it takes of its spend.",
+        "Raises an ad set that brings more of its campaign's purchases of 14 days than it takes of its spend of 7.",
         _volume,
         (
             Parameter(
@@ -223,7 +224,7 @@ RULES = (
                 learned=Quantile("purchases_share / spend_share", 0.6, plus=-1.0),
             ),
             Parameter("purchases", _PURCHASES, "purchases", 3.0, 150.0, 15.0, "log", learned=Enough("purchases", 0.33)),
-            Parameter("of_target", "ROAS to reach, over the target", "ratio", 0.6, 1.3, 0.9),
+            Parameter("of_target", "ROAS of 14 days to reach, over the target", "ratio", 0.6, 1.3, 0.9),
             Parameter("rise", _RISE, "share", 0.01, 0.6, 0.06),
         ),
         "{purchases_share:.0%} of its campaign's purchases for {spend_share:.0%} of its spend",
@@ -247,7 +248,7 @@ RULES = (
             Parameter("probability", _P, "probability", 0.5, 0.99, 0.75),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.18),
         ),
-        "ROAS {roas_14d:.2f} over 14 days, log {log_roas_14d:.2f} ± {sd_roas_14d:.2f}, the target's {log_target:.2f}",
+        f"{_EARNED}, the target's {{log_target:.2f}}",
     ),
     Rule(
         "weak_in_campaign",
@@ -274,7 +275,7 @@ RULES = (
         "overfunded",
         _G,
         "decider",
-        "Takes back what an ad set does not spend, but for some headroom.",
+        "Takes back what an ad set of over 7 days does not spend, but for some headroom; at most 70 % of its budget.",
         _overfunded,
         (
             Parameter(
@@ -344,7 +345,7 @@ RULES = (
         "stable",
         _G,
         "decider",
-        "Leans a calm ad set near the target towards what it earns.",
+        "Leans a calm ad set near the target towards what it earned in 14 days.",
         _stable,
         (
             Parameter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mmx.jax_setup import jnp
+from mmx.rules.context import LEAST
 from mmx.rules.learned import Enough, Quantile, Waiting
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import ACTIVE, FROZEN, PROBING, Rule, Verdict, View
@@ -21,7 +22,7 @@ def _hold_frozen(v: View, p: View) -> Verdict:
 
 def _probe(v: View, p: View) -> Verdict:
     money = jnp.maximum(p.share * v.before, v.minimum)
-    return Verdict(v.phase == FROZEN, money / jnp.maximum(v.budget, 1e-9), phase=PROBING)
+    return Verdict(v.phase == FROZEN, money / jnp.maximum(v.budget, LEAST), phase=PROBING)
 
 
 def _hold_probe(v: View, p: View) -> Verdict:
@@ -31,7 +32,7 @@ def _hold_probe(v: View, p: View) -> Verdict:
 def _release_probe(v: View, p: View) -> Verdict:
     good = v.log_roas_7d - v.log_target - p.log_of_target > p.z * v.sd_roas_7d
     money = p.share * v.before
-    return Verdict((v.phase == PROBING) & good, money / jnp.maximum(v.budget, 1e-9), phase=ACTIVE)
+    return Verdict((v.phase == PROBING) & good, money / jnp.maximum(v.budget, LEAST), phase=ACTIVE)
 
 
 def _end_probe(v: View, p: View) -> Verdict:
@@ -41,7 +42,8 @@ def _end_probe(v: View, p: View) -> Verdict:
 
 
 def _freeze_without_purchase(v: View, p: View) -> Verdict:
-    return Verdict(v.spend_since_purchase > p.costs * v.cpa_expected, 0.0, phase=FROZEN)
+    silent = (v.purchases_3d == 0.0) & (v.spend_since_purchase > p.costs * v.cpa_expected)
+    return Verdict(silent, 0.0, phase=FROZEN)
 
 
 def _freeze_low_roas(v: View, p: View) -> Verdict:
@@ -115,7 +117,7 @@ RULES = (
         "probe",
         _G,
         "decider",
-        "Gives a frozen ad set that has waited a small budget: a way back.",
+        "Gives a frozen ad set that has waited a small budget, at least what the platform takes: a way back.",
         _probe,
         (Parameter("share", "budget of the probe over the budget before the freeze", "share", 0.05, 0.8, 0.3),),
         "frozen for {days_in_phase:.0f} days, long enough to try {probe__share:.0%} of its earlier budget of {before:.2f}",
@@ -136,7 +138,7 @@ RULES = (
         "Ends a probe well: the ad set gets a good part of its earlier budget back.",
         _release_probe,
         (
-            Parameter("of_target", "ROAS to reach, over the target", "ratio", 0.3, 1.3, 0.8),
+            Parameter("of_target", "ROAS of 7 days to reach, over the target", "ratio", 0.3, 1.3, 0.8),
             Parameter("probability", _PROBABILITY, "probability", 0.3, 0.95, 0.55),
             Parameter("share", "budget after it over the budget before the freeze", "share", 0.3, 1.0, 0.6),
         ),
@@ -146,7 +148,7 @@ RULES = (
         "end_probe",
         _G,
         "decider",
-        "Ends a probe badly: when its ROAS is probably below the target, or after so many days without a good answer.",
+        "Ends a probe badly: its ROAS of 7 days is probably below the target, or many days gave no good answer.",
         _end_probe,
         (
             Parameter(
@@ -166,7 +168,7 @@ RULES = (
         "freeze_without_purchase",
         _G,
         "decider",
-        "Freezes an ad set that has spent several times the cost of a purchase since its last one.",
+        "Freezes an ad set without a purchase in 3 days that has spent several times its campaign's cost of one since its last.",
         _freeze_without_purchase,
         (
             Parameter(
@@ -186,7 +188,7 @@ RULES = (
         "freeze_low_roas",
         _G,
         "decider",
-        "Freezes an ad set whose ROAS is almost surely far below the target.",
+        "Freezes an ad set whose ROAS of 28 days is almost surely far below the target.",
         _freeze_low_roas,
         (
             Parameter(
@@ -216,7 +218,7 @@ RULES = (
         "cut_cost_jump",
         _G,
         "decider",
-        "Cuts when the cost of a purchase jumps within days, before averages of weeks can show it.",
+        "Cuts when a purchase costs far more within days, or as much is spent without one, before averages show it.",
         _cut_cost_jump,
         (
             Parameter(
@@ -247,7 +249,7 @@ RULES = (
         "cut_overdelivery",
         _G,
         "decider",
-        "Cuts an ad set that the platform overspends while it earns less than the target.",
+        "Cuts an ad set that the platform overspends while its ROAS of 14 days is below the target.",
         _cut_overdelivery,
         (
             Parameter("ratio", "spend over budget of 7 days", "ratio", 1.0, 1.7, 1.06, learned=Quantile("utilisation", 0.95)),

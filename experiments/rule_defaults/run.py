@@ -1,0 +1,82 @@
+"""Search default parameters of the rules that are good for simulated customers on average; see README.md.
+
+Run: python experiments/rule_defaults/run.py [--smoke]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from mmx.config import read_config
+from mmx.rules.engine import Engine
+from mmx.validate.rule_policy import RulePolicy
+from mmx.worlds.accounts import AccountWorld, Allocation, make_world, roll
+
+HERE = Path(__file__).parent
+
+
+def gains(engine: Engine, worlds: Sequence[AccountWorld], vectors: np.ndarray, days: int, futures: int) -> np.ndarray:
+    """True expected profit over that of unchanged budgets, as a share of spend, (world, vector)."""
+    base = read_config(HERE / "rules.yaml").rules
+    out = []
+    for world in worlds:
+        seeds = list(range(1, futures + 1))
+        stacked = np.repeat(vectors, futures, axis=0)
+        policy = RulePolicy(engine, stacked, base.model_copy(update={"margin": world.customer.margin}))
+        ran = roll(world, policy, days=days, seeds=seeds * len(vectors))
+        held = roll(world, Allocation("hold"), days=days, seeds=seeds)
+        gain = ran.expected_profit.reshape(len(vectors), futures) - held.expected_profit
+        out.append(gain.mean(axis=1) / held.spend.mean())
+    return np.array(out)
+
+
+def search(settings: dict[str, Any], engine: Engine, store: Path | None) -> dict[str, Any]:
+    """Cross-entropy search in unit coordinates; every generation is judged on the next few worlds."""
+    rng = np.random.default_rng(settings["seed"])
+    worlds = [make_world(settings["seed"] + i) for i in range(settings["worlds"])]
+    space = engine.space
+    first = space.to_unit(space.default)
+    mean, sd = first.copy(), np.full(len(space), settings["spread"])
+    history: list[dict[str, float]] = []
+    for generation in range(settings["generations"]):
+        chosen = [
+            worlds[(generation * settings["per_generation"] + i) % len(worlds)] for i in range(settings["per_generation"])
+        ]
+        units = np.clip(mean + sd * rng.standard_normal((settings["population"], len(space))), 0.01, 0.99)
+        units[0], units[1] = mean, first
+        found = gains(engine, chosen, space.from_unit(units), settings["days"], settings["futures"])
+        score = found.mean(axis=0) - settings["pull"] * ((units - first) ** 2).mean(axis=1)
+        elite = units[np.argsort(-score)[: settings["elite"]]]
+        mean = 0.5 * mean + 0.5 * elite.mean(axis=0)
+        sd = np.maximum(0.6 * sd + 0.4 * elite.std(axis=0), 0.02)
+        history.append({"mean": float(found[:, 0].mean()), "first": float(found[:, 1].mean()), "best": float(score.max())})
+        print(generation, history[-1], flush=True)
+        if store is not None:
+            values = dict(zip(space.names, space.from_unit(mean).tolist(), strict=True))
+            store.write_text(json.dumps({"generations": history, "parameters": values}, indent=1), encoding="utf-8")
+    return {"generations": history, "parameters": dict(zip(space.names, space.from_unit(mean).tolist(), strict=True))}
+
+
+def main() -> None:
+    """Search, and store every generation."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="Two generations on two worlds; stores nothing.")
+    smoke = parser.parse_args().smoke
+    settings = yaml.safe_load((HERE / "config.yaml").read_text(encoding="utf-8"))
+    if smoke:
+        settings |= {"worlds": 2, "per_generation": 2, "population": 4, "elite": 2, "generations": 2, "days": 7, "futures": 1}
+    store = None if smoke else HERE / "results" / "search.json"
+    if store is not None:
+        store.parent.mkdir(exist_ok=True)
+    search(settings, Engine(), store)
+
+
+if __name__ == "__main__":
+    main()

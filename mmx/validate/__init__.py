@@ -1,0 +1,1 @@
+"""Splits and honest backtests: rules rolled forward by fitted response models, replays labelled as such, logged experiments."""
