@@ -116,7 +116,8 @@ def main(arguments: list[str] | None = None) -> pd.DataFrame:
         name = kind.replace(" %", "").replace(" ", "_")
 
         def run(recipe: Recipe = recipe) -> list[dict[str, Any]]:
-            seeds = range(settings["seed"], settings["seed"] + settings["accounts"])
+            accounts = settings["planted" if recipe.drop else "accounts"]
+            seeds = range(settings["seed"], settings["seed"] + accounts)
             return [cell(recipe, seed, settings["level"]) for seed in seeds]
 
         rows.append(row_of(kind, recipe, stored(args.out / f"{name}.json", run)))

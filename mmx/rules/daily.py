@@ -16,7 +16,8 @@ import numpy as np
 from mmx.errors import DataError
 from mmx.jax_setup import jax, jnp
 from mmx.rules.context import Account, Day, State
-from mmx.rules.engine import CHANGE, Engine
+from mmx.rules.engine import CHANGE
+from mmx.rules.library.evidence import RULES
 from mmx.rules.rule import ACTIVE, View
 from mmx.rules.view import make_view
 from mmx.rules.window import LOOK_BACK, TOTALS, Window, daily_row, rows_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mmx.data.ads.history import AccountHistory
+    from mmx.rules.engine import Engine
 
 EARLY = ("learning_events", "raw_purchases_3d", "account_purchases_3d", "account_expected_3d")
 UNKNOWN_CPA = 1.0
@@ -73,8 +75,7 @@ def daily_features(
     if not len(rows) or not history.adsets:
         return {}
     if evidence is None:
-        engine = Engine()
-        evidence = engine.values(engine.space.default)["evidence"]
+        evidence = {parameter.name: parameter.default for rule in RULES for parameter in rule.parameters}
     account = own_account(history) if account is None else account
     totals, clocks, day = _totals(history), _clocks(history), _day_after(history)
     parts = []

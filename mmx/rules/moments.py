@@ -54,8 +54,9 @@ def dispersion(counts: NDArray[np.float64], base: NDArray[np.float64]) -> Estima
 def order_value_spread(history: AccountHistory) -> Estimate:
     """Coefficient of variation of order values, from how daily revenue varies for its number of purchases; mature days only.
 
-    Within an ad set's 28 days with order value a, ``E sum (R_t - a n_t)^2 / n_t = v^2 a^2 (days - 1)``, over the days on which
-    it sold.
+    Within an ad set's 28 days with N orders of mean value a, ``Q = sum (R_t / a - n_t)^2 / n_t`` over the days on which it sold
+    has the mean ``v^2 (days - 1) / (1 + v^2 / N)``, exactly so for gamma amounts; v^2 solves
+    ``sum Q (1 + v^2 / N) = v^2 sum (days - 1)``.
     """
     square, free, used = 0.0, 0.0, 0
     counts, revenue = (_mature(history, name) for name in ("purchases", "revenue"))
@@ -64,10 +65,11 @@ def order_value_spread(history: AccountHistory) -> Estimate:
         mean = np.where(sold, r, 0.0).sum(axis=0) / np.maximum(n.sum(axis=0), LEAST_EXPECTED)
         enough = (sold.sum(axis=0) > 1) & (mean > 0.0)
         relative = np.where(sold & enough, r / np.maximum(mean, LEAST_EXPECTED) - n, 0.0)
-        square += float((relative**2 / np.maximum(n, 1.0)).sum())
-        free += float(((sold.sum(axis=0) - 1) * enough).sum())
+        own = (relative**2 / np.maximum(n, 1.0)).sum(axis=0)
+        square += float(own.sum())
+        free += float(((sold.sum(axis=0) - 1) * enough - own / np.maximum(n.sum(axis=0), 1.0)).sum())
         used += int((sold & enough).sum())
-    return Estimate(float(np.sqrt(square / free)) if free else float("nan"), used)
+    return Estimate(float(np.sqrt(square / free)) if free > 0.0 else float("nan"), used)
 
 
 def between_variance(history: AccountHistory, spread: float, *, campaigns: bool = False) -> Estimate:

@@ -52,6 +52,8 @@ def test_a_planted_rule_is_found(planted):
     assert best.overlaps in {rule.name for rule in ENGINE.deciders}
     assert "found among" in planted.note
     assert f"{best.effect:+.1%}" in best.sentence(0.9)
+    assert [row["where"] for row in planted.table()] == [candidate.words for candidate in planted.candidates]
+    assert planted.table()[0]["move"] == "cut"
 
 
 def test_what_is_found_can_be_pasted_into_the_library(planted, history, tmp_path):
@@ -80,12 +82,12 @@ def test_the_same_seed_finds_the_same(planted, history):
 
 @pytest.mark.parametrize("recipe", [{}, {"drift": 0.25, "differ": 0.4}], ids=["calm", "drifting"])
 def test_noise_is_left_alone(recipe):
-    """In the mean one account of twenty may show something: here are three of each kind."""
-    answers = [discover(account(seed, **recipe), ENGINE, options=OPTIONS, seed=seed) for seed in (101, 102, 103)]
+    """In the mean one account of twenty may show something: here are two of each kind; the study has forty."""
+    answers = [discover(account(seed, **recipe), ENGINE, options=OPTIONS, seed=seed) for seed in (101, 102)]
     assert sum(bool(answer.found) for answer in answers) <= 1
     assert any(answer.note.startswith("nothing found among") and answer.entry == "" for answer in answers)
     every = [candidate for answer in answers for candidate in answer.candidates]
-    assert len(every) >= 15
+    assert len(every) >= 10
     assert np.mean([candidate.low <= 0.0 <= candidate.high for candidate in every]) > 0.7
 
 

@@ -134,3 +134,25 @@ class Discovery:
     def found(self) -> tuple[Candidate, ...]:
         """Conditions whose evidence holds."""
         return tuple(candidate for candidate in self.candidates if candidate.found)
+
+    def table(self) -> list[dict[str, Any]]:
+        """One dictionary per condition that was judged, for tables and JSON."""
+        plain = (
+            "days",
+            "ad_sets",
+            "effect",
+            "low",
+            "high",
+            "p",
+            "adjusted",
+            "found",
+            "share",
+            "overlaps",
+            "overlap",
+            "repeats",
+        )
+        return [
+            {"where": candidate.words, "move": "raise" if candidate.raises else "cut"}
+            | {name: getattr(candidate, name) for name in plain}
+            for candidate in self.candidates
+        ]
