@@ -56,14 +56,15 @@ def share_out(want: list[float], lower: list[float], upper: list[float], money: 
 
     bounds = [(w, bound) for w, least, most in zip(want, lower, upper, strict=True) for bound in (least, most) if w > 0.0]
     points = sorted({0.0, *(bound / w for w, bound in bounds if bound < INF)})
-    start = max(point for point in points if sum(at(point)) <= money)
-    budgets = at(start)
-    moving = [start * w >= least and start * w < most for w, least, most in zip(want, lower, upper, strict=True)]
-    slope = sum(w for w, moves in zip(want, moving, strict=True) if moves)
+    first = max(n for n, point in enumerate(points) if sum(at(point)) <= money)
+    start = points[first]
+    middle = 0.5 * (start + points[first + 1]) if first + 1 < len(points) else 2.0 * start + 1.0
+    slope = sum(w for w, least, most in zip(want, lower, upper, strict=True) if least <= middle * w < most)
     if slope > 0.0:
-        scale = start + (money - sum(budgets)) / slope
-        return at(scale), scale
-    return budgets, INF if sum(budgets) < money * (1.0 - 1e-12) else start
+        middle = start + (money - sum(at(start))) / slope
+    elif first + 1 == len(points) and sum(at(middle)) < money * (1.0 - 1e-12):
+        return at(middle), INF
+    return at(middle), middle
 
 
 def decide_one(i: int, seen: Seen, p: dict[str, Any]) -> tuple[str, Says]:

@@ -18,7 +18,7 @@ def _maximum_share(v: View, p: View) -> Bounds:
 
 
 def _spend_anchor(v: View, p: View) -> Bounds:
-    usual = v.spend_14d / 14.0
+    usual = v.spend_14d / jnp.maximum(v.active_14d, 1.0)
     known = (v.age_days >= 14.0) & (usual > 0.0)
     return Bounds(0.0, jnp.where(known, p.times * usual, jnp.inf))
 
@@ -71,12 +71,12 @@ RULES = (
         "spend_anchor",
         _G,
         "guardrail",
-        "No budget beyond what an ad set was seen to spend, times a factor.",
+        "No budget beyond what an ad set was seen to spend on a day of the last 14, times a factor.",
         _spend_anchor,
         (
             Parameter(
                 "times",
-                "most budget over the mean spend of 14 days",
+                "most budget over the mean spend of the days of 14 that had any",
                 "ratio",
                 1.0,
                 4.0,
@@ -85,7 +85,7 @@ RULES = (
                 learned=Quantile("budget / spend_14d", 0.9, times=14.0),
             ),
         ),
-        "at most {spend_anchor__times:.2f} times the mean spend of 14 days, which sums to {spend_14d:.2f}",
+        "at most {spend_anchor__times:.2f} times the mean spend of {active_14d:.0f} days, which sums to {spend_14d:.2f}",
     ),
     Rule(
         "cost_anchor",
