@@ -57,16 +57,19 @@ def _front(made: RuleTuning, path: Path) -> None:
             axes.plot(base[x], base[y], "s", color=canvas.INK, ms=8, mfc="white", label="defaults", linestyle="none")
             axes.set_xlabel(fmt.header(goals.names[x], made.unit(goals.names[x])))
             axes.set_ylabel(fmt.header(goals.names[y], made.unit(goals.names[y])))
-            _window(axes, values[kept] if kept.any() else values, x, y)
+            _window(axes, np.vstack([values[kept] if kept.any() else values, base]), x, y)
         panels[0].legend(loc="best")
-        canvas.heading(figure, f"{made.name}: front of {len(trials):,} trials, means over the folds that tuning used")
+        canvas.heading(
+            figure, f"{made.name}: front of {len(trials):,} trials, means over the folds that tuning used", _alarm(made)
+        )
         canvas.save(figure, path)
 
 
 def _window(axes: Axes, values: Floats, x: int, y: int) -> None:
-    """Leave the worst trials outside, which would press all others into a corner."""
+    """Leave the worst trials outside, which would press all others into a corner; the last of the values, the defaults, is in."""
     for column, limit in ((x, axes.set_xlim), (y, axes.set_ylim)):
-        low, high = np.quantile(values[:, column], TRIM), values[:, column].max()
+        low = min(float(np.quantile(values[:, column], TRIM)), float(values[-1, column]))
+        high = float(values[:, column].max())
         room = 0.08 * (high - low)
         if room > 0.0:
             limit(low - room, high + room)
@@ -95,8 +98,12 @@ def _history(made: RuleTuning, path: Path) -> None:
         axes.set_title(f"Gain over the defaults in {_aim(made)} (%), mean over the folds that tuning used")
         axes.legend(loc="lower right", ncols=2)
         canvas.short_ticks(axes.xaxis)
-        canvas.heading(figure, f"{made.name}: {len(trials):,} trials of {made.engine}")
+        canvas.heading(figure, f"{made.name}: {len(trials):,} trials of {made.engine}", _alarm(made))
         canvas.save(figure, path)
+
+
+def _alarm(made: RuleTuning) -> str:
+    return made.evidence.alarm.strip()
 
 
 def _aim(made: RuleTuning) -> str:
@@ -137,7 +144,7 @@ def slices_figure(made: RuleTuning, path: Path) -> None:
         if dots is not None:
             figure.colorbar(dots, ax=panels, label="trial", shrink=0.7)
         title = "gain over the defaults (%) against parameters; star: winner, dashes: default"
-        canvas.heading(figure, f"{made.name}: {title}")
+        canvas.heading(figure, f"{made.name}: {title}", _alarm(made))
         canvas.save(figure, path)
 
 
@@ -177,7 +184,7 @@ def importances_figure(made: RuleTuning, path: Path) -> None:
             axes.grid(visible=False, axis="y")
             axes.set_xlabel("share (%)")
             axes.set_title(title)
-        canvas.heading(figure, f"{made.name}: importance of parameters; pale ones were not searched")
+        canvas.heading(figure, f"{made.name}: importance of parameters; pale ones were not searched", _alarm(made))
         canvas.save(figure, path)
 
 
@@ -195,7 +202,7 @@ def hold_out_figure(made: RuleTuning, path: Path) -> None:
         first = "rests on the prior" if made.evidence.on_prior else "model-based"
         decided = "adopt" if made.evidence.verdict.adopt else "keep the defaults"
         title = f"{made.name}: tuned minus defaults on days that no trial has seen ({first}): {decided}"
-        canvas.heading(figure, title, made.evidence.alarm.strip())
+        canvas.heading(figure, title, _alarm(made))
         canvas.save(figure, path)
 
 

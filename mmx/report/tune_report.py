@@ -26,12 +26,9 @@ def tune_report(made: RuleTuning, summary: Mapping[str, Any]) -> str:
     lines = [f"# Tuned rules: {fmt.markdown(made.name)}", "", f"> **{fmt.markdown(made.evidence.headline)}**", ""]
     lines += [f"- {fmt.markdown(text)}" for text in made.evidence.basis]
     lines += [f"- {fmt.markdown(text)}" for text in made.notes]
-    mass = fmt.percent(made.evidence.verdict.mass).replace(".0 ", " ")
     lines += ["", "## Tuned against defaults", "", *_table(words.HOLD_OUT_HEADER, words.hold_out_rows(made)), ""]
     lines += [
-        "*Defaults* and *tuned* are means over the folds that tuning used: the winner was chosen by them, and they flatter it. "
-        "*Claimed* is the difference by the model of the last fold; *judged* is that on the hold-out, which decides, with its "
-        f"{mass} interval. Objectives are maximised; stability is minus the share of the money that is moved in a day.",
+        words.table_sentence(made),
         "",
         "![Tuned minus defaults on the hold-out](holdout.png)",
         "",

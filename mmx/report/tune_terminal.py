@@ -28,9 +28,7 @@ def print_tuning(made: RuleTuning, folder: Path, *, console: Console | None = No
         line(console, f"- {text}")
     console.print()
     _grid(console, words.HOLD_OUT_HEADER, words.hold_out_rows(made))
-    line(
-        console, "Defaults and tuned: the folds that tuning used. Judged: tuned minus defaults on the hold-out, which decides."
-    )
+    line(console, words.table_sentence(made))
     for text in (*words.luck_sentences(made), words.replay_sentence(made), *words.search_sentences(made)):
         line(console, f"- {text}")
     console.print()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mmx.report import format as fmt
-from mmx.tune.rule_problem import MONEY
+from mmx.tune.rule_evidence import GAIN
 from mmx.tune.rule_tuning import RuleTuning
 
 Rows = list[list[str]]
+SHARES = ("ctr", "stability", "utilisation", GAIN)
 
 
 def luck_sentences(made: RuleTuning) -> list[str]:
@@ -39,7 +40,8 @@ def replay_sentence(made: RuleTuning) -> str:
     return (
         f"A replay of the hold-out's days claims {fmt.percent(claim.same_day, sign=True)} revenue (each day's ROAS kept) and "
         f"{fmt.percent(claim.next_period, sign=True)} (that of the next seven days); the judge says {judged_uplift(made)}. "
-        "A replay lets every unit of money earn what the last one did: it is shown as an upper bound and decides nothing."
+        "A replay lets every unit of money earn what the last one did: an upper bound where the same money is moved. It is a "
+        "label, and decides nothing."
     )
 
 
@@ -51,24 +53,27 @@ def judged_uplift(made: RuleTuning) -> str:
 
 
 def hold_out_rows(made: RuleTuning) -> Rows:
-    """Every objective: defaults and winner in tuning's folds, and winner minus defaults as judged and as claimed."""
+    """Every objective: defaults and winner in tuning's folds, and winner minus defaults as claimed and as judged."""
     rows, scores = [], made.scores
-    mass = made.evidence.verdict.mass
     for one in made.evidence.differences:
         default, winner = scores.get(one.name, (float("nan"), float("nan")))
-        name = f"{one.name} ({one.unit})" if one.name in MONEY else one.name
+        mean, low, high = (_number(one.name, value) for value in one.interval(made.evidence.verdict.mass))
+        judged = f"{mean} [{low.removesuffix(' %')}, {high.removesuffix(' %')}]"
         chance = fmt.probability(float((one.judged > 0.0).mean())) if one.judged.any() else fmt.MISSING
-        rows.append(
-            [
-                name,
-                _number(default),
-                _number(winner),
-                _number(float(one.claimed.mean())),
-                _interval(*one.interval(mass)),
-                chance,
-            ]
-        )
+        claimed = _number(one.name, float(one.claimed.mean()))
+        rows.append([one.name, _number(one.name, default), _number(one.name, winner), claimed, judged, chance])
     return rows
+
+
+def table_sentence(made: RuleTuning) -> str:
+    """What the columns and units of ``hold_out_rows`` are."""
+    mass = f"{100 * made.evidence.verdict.mass:.0f} %"
+    return (
+        "Defaults and tuned: means over the folds that tuning used; the winner was chosen by them, and they flatter it. "
+        "Claimed: the difference by the model of the last fold. Judged: the difference on the hold-out, which decides, with its "
+        f"{mass} interval. Money is in {made.unit('revenue')}; stability is minus the share of the money moved in a day; "
+        "utilisation is spend over budget."
+    )
 
 
 HOLD_OUT_HEADER = ["Objective", "Defaults", "Tuned", "Claimed", "Judged", "P(better)"]
@@ -121,11 +126,10 @@ def search_sentences(made: RuleTuning) -> list[str]:
     ]
 
 
-def _number(value: float) -> str:
-    return fmt.MISSING if not fmt.exists(value) else fmt.full(value) if abs(value) >= 100 else f"{value:.4g}"
-
-
-def _interval(mean: float, low: float, high: float) -> str:
-    if max(abs(mean), abs(low), abs(high)) >= 100:
-        return f"{fmt.full(mean)} [{fmt.full(low)}, {fmt.full(high)}]"
-    return f"{mean:.3g} [{low:.3g}, {high:.3g}]"
+def _number(name: str, value: float) -> str:
+    """An objective, or a difference of it, in few digits."""
+    if not fmt.exists(value):
+        return fmt.MISSING
+    if name in SHARES:
+        return f"{100 * value:.2f} %"
+    return fmt.full(value) if abs(value) >= 100 else f"{value:.2f}"

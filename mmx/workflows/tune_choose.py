@@ -154,8 +154,7 @@ def _content(
         "preferences": dict(preferences),
         "headline": f"Trial {numbers[row]} of {len(trials):,}, by {wanted}, from a front of {front} trials.",
         "notes": [
-            "No verdict: this choice was not judged on the hold-out. To have it judged, set these weights in tune.objectives "
-            "or tune.preferences and run mmx tune again; stored trials of the same objectives are not evaluated anew.",
+            "No verdict: this choice was not judged on the hold-out. A search with these weights as tune.objectives is.",
             f"The study's own winner was judged: {summary['headline']}",
         ],
         "number": numbers[row],
