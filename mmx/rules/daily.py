@@ -1,9 +1,9 @@
 """What rules would have seen on every day of an account's past: features and evidence, days by ad sets.
 
 Row t holds what was known at the end of day t, for a decision about day t + 1, seen through the same window and view as in a
-decision; 64 days at a time, by one compiled function. Purchases that attribution has not finished are left out by the window's
-mature days; ``EARLY`` names the few that count fresh purchases. A history holds those as they are known by now, not as they
-were known then.
+decision; 64 days at a time, by one compiled function, which accounts of similar size share. Purchases that attribution has not
+finished are left out by the window's mature days; ``EARLY`` names the few that count fresh purchases. A history holds those as
+they are known by now, not as they were known then.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mmx.jax_setup import jax, jnp
 from mmx.rules.context import Account, Day, State
 from mmx.rules.engine import CHANGE
 from mmx.rules.library.evidence import RULES
+from mmx.rules.padding import pad_history, padded_sizes, repeat_last
 from mmx.rules.rule import ACTIVE, View
 from mmx.rules.view import make_view
 from mmx.rules.window import LOOK_BACK, TOTALS, Window, daily_row, rows_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from mmx.rules.engine import Engine
 
 EARLY = ("learning_events", "raw_purchases_3d", "account_purchases_3d", "account_expected_3d")
+OF_AD_SETS = ("campaign_budget", "elasticity_mean", "elasticity_sd", "incrementality_mean", "incrementality_sd")
 UNKNOWN_CPA = 1.0
 CHUNK = 64
 
@@ -76,7 +78,9 @@ def daily_features(
         return {}
     if evidence is None:
         evidence = {parameter.name: parameter.default for rule in RULES for parameter in rule.parameters}
-    account = own_account(history) if account is None else account
+    ad_sets, sizes = len(history.adsets), padded_sizes(len(history.adsets), len(history.campaigns))
+    account = _padded(own_account(history) if account is None else account, *sizes)
+    history = pad_history(history, *sizes)
     totals, clocks, day = _totals(history), _clocks(history), _day_after(history)
     parts = []
     for start in range(0, len(rows), CHUNK):
@@ -86,7 +90,8 @@ def daily_features(
         of_days = (window, changed, Day(*[value[padded] for value in day]), history.budget[padded])
         found = _views(of_days, account, dict(evidence), history.immature_days)
         parts.append({name: np.asarray(value)[: len(part)] for name, value in found.items()})
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: value[:, :ad_sets] if value.ndim == 2 else value for name, value in whole.items()}
 
 
 def first_day_of(history: AccountHistory) -> int:
@@ -149,6 +154,18 @@ def own_account(history: AccountHistory, target_roas: float | None = None) -> Ac
         incrementality_sd=zero,
         maturity=seven,
         reported=seven,
+    )
+
+
+def _padded(account: Account, ad_sets: int, campaigns: int) -> Account:
+    """The same account with ad sets and campaigns added that never run, as ``pad_history`` adds them."""
+    member = np.asarray(account.member)
+    wide = np.zeros((campaigns, ad_sets))
+    wide[: member.shape[0], : member.shape[1]] = member
+    wide[0, member.shape[1] :] = 1.0
+    more = ad_sets - member.shape[1]
+    return account._replace(
+        member=wide, **{name: repeat_last(np.asarray(getattr(account, name)), more, 0) for name in OF_AD_SETS}
     )
 
 

@@ -20,7 +20,7 @@ from mmx.rules.discovery.entry import Draft, library_file
 from mmx.rules.discovery.found import Candidate, Discovering, Discovery
 from mmx.rules.discovery.outcome import Outcome, outcome_of
 from mmx.rules.discovery.terms import hold
-from mmx.rules.discovery.trees import jaccard, proposals, select, within
+from mmx.rules.discovery.trees import MOST_SHARE, jaccard, proposals, select, within
 from mmx.rules.learned import measured
 
 if TYPE_CHECKING:
@@ -144,13 +144,14 @@ def _judge(
     found = effects(part.at(week).outcome, weekly, flips=options.flips, rng=rng)
     clusters = min(len(week), int((part.outcome.expected > 0.0).any(axis=0).sum()))
     reach = float(t.ppf(0.5 + 0.5 * options.mass, clusters - 1)) * found.error
-    deciders = decisions_at(part.features, engine, engine.space.default)
+    deciders = _particular(decisions_at(part.features, engine, engine.space.default), hold((), part.features))
     candidates = []
     for at, i in enumerate(enough):
         where, d = everywhere[i], found.log_effect[at]
         low, high = np.expm1(d - reach[at]), np.expm1(d + reach[at])
         sure = max(low, -high, 0.0)  # the end of the interval that is nearer to nothing
-        nearest = max(deciders, key=lambda name: jaccard(where, deciders[name]))
+        overlap = {name: jaccard(where, holds) for name, holds in deciders.items()}
+        nearest = max(overlap, key=overlap.__getitem__, default="")
         candidates.append(
             Candidate(
                 conditions=chosen[i],
@@ -165,11 +166,16 @@ def _judge(
                 raises=bool(d > 0.0),
                 share=round(float(np.clip(sure, LEAST_SHARE, LARGEST_SHARE)), 2),
                 overlaps=nearest,
-                overlap=jaccard(where, deciders[nearest]),
+                overlap=overlap.get(nearest, 0.0),
             )
         )
     order = sorted(range(len(enough)), key=lambda at: (candidates[at].adjusted, candidates[at].p, -abs(found.log_effect[at])))
     return _marked([candidates[at] for at in order], [everywhere[enough[at]] for at in order])
+
+
+def _particular(deciders: dict[str, NDArray[np.bool_]], runs: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    """Deciders that say something of an ad set: those that hold on at most half of the ad-set-days."""
+    return {name: holds for name, holds in deciders.items() if (holds & runs).sum() <= MOST_SHARE * runs.sum()}
 
 
 def _marked(candidates: list[Candidate], everywhere: list[NDArray[np.bool_]]) -> tuple[Candidate, ...]:

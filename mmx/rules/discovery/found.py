@@ -69,7 +69,7 @@ class Candidate:
     share : float
         Of the budget, by which it is to be moved.
     overlaps : str
-        The existing rule whose conditions hold on the most similar ad-set-days.
+        The existing rule whose conditions hold on the most similar ad-set-days, among those that hold on at most half.
     overlap : float
         Ad-set-days in common over those of either.
     repeats : str
