@@ -66,7 +66,7 @@ def _front(made: RuleTuning, path: Path) -> None:
 
 
 def _window(axes: Axes, values: Floats, x: int, y: int) -> None:
-    """Leave the worst trials outside, which would press all others into a corner; the last of the values, the defaults, is in."""
+    """Leave the worst trials outside, which would press all others into a corner; the last row, the defaults, stays in."""
     for column, limit in ((x, axes.set_xlim), (y, axes.set_ylim)):
         low = min(float(np.quantile(values[:, column], TRIM)), float(values[-1, column]))
         high = float(values[:, column].max())

@@ -70,8 +70,8 @@ def table_sentence(made: RuleTuning) -> str:
     mass = f"{100 * made.evidence.verdict.mass:.0f} %"
     return (
         "Defaults and tuned: means over the folds that tuning used; the winner was chosen by them, and they flatter it. "
-        "Claimed: the difference by the model of the last fold. Judged: the difference on the hold-out, which decides, with its "
-        f"{mass} interval. Money is in {made.unit('revenue')}; stability is minus the share of the money moved in a day; "
+        "Claimed: the difference by the model of the last fold. Judged: the difference on the hold-out, which decides, with "
+        f"its {mass} interval. Money is in {made.unit('revenue')}; stability is minus the share of the money moved in a day; "
         "utilisation is spend over budget."
     )
 

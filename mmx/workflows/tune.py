@@ -27,13 +27,13 @@ from mmx.tune.shortlist import shortlist
 from mmx.tune.study import complete_in
 from mmx.validate.rule_backtest import Backtest, Customer, prepare_backtest
 from mmx.validate.rule_folds import rule_folds
-from mmx.workflows.fit import CONFIG, JOURNAL, SUMMARY, default_folder
+from mmx.workflows.fit import CONFIG, JOURNAL, default_folder
 from mmx.workflows.folder import output_folder, refuse_existing, write_text_atomic
 from mmx.workflows.journal import Journal
 from mmx.workflows.provenance import config_sha256, git_commit, lock_sha256, versions
 from mmx.workflows.rules import engine_of
 from mmx.workflows.tracked import tracked
-from mmx.workflows.tune_log import log_tuning
+from mmx.workflows.tune_log import log_tuning, write_summary
 
 if TYPE_CHECKING:
     from mmx.data.ads.history import AccountHistory
@@ -108,11 +108,10 @@ def run_tune(
                 stage.outputs = write_tune_files(partial, made, summary, stage.update)
                 text = yaml.safe_dump(config.as_mapping(), sort_keys=False, default_flow_style=None, width=120)
                 write_text_atomic(partial / CONFIG, text)
-                _write_summary(partial, summary)
+                write_summary(partial, summary)
         journal.open(folder / JOURNAL)
         if config.tracking.uri is not None:
             summary = log_tuning(open_run(), folder, summary, config, history, journal)
-            _write_summary(folder, summary)
     return TuneOutcome(folder, made, summary)
 
 
@@ -263,7 +262,3 @@ def _provenance(config: Config) -> dict[str, Any]:
         "versions": versions(),
         "mlflow_run_id": None,
     }
-
-
-def _write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
-    write_text_atomic(folder / SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
