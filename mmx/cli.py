@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmx import cli_rules
+from mmx import cli_rules, cli_tune
 from mmx.cli_options import (
     ConfigArgument,
     CustomerOption,
@@ -312,3 +312,6 @@ def ui(
     from mmx.track.server import serve
 
     serve(read_tracking(overrides or []), host=host, port=port)
+
+
+app.command()(cli_tune.tune)

@@ -54,9 +54,10 @@ class EvolutionSettings(Frozen):
 class StorageSettings(Frozen):
     """Where a study is kept, and how a worker that died is noticed.
 
-    ``url``: ``memory`` (gone afterwards), a file (a journal, one machine), or ``postgresql://...`` (many machines). A trial of
-    which nothing was heard for ``grace`` seconds is tried again, at most ``retries`` times; with a file, a process that is gone
-    is noticed at once. A server that does not answer is waited for, at most ``patience`` seconds.
+    ``url``: ``auto`` (a journal file of the study's own under ``output.dir``), ``memory`` (gone afterwards), a file (a journal,
+    one machine), or ``postgresql://...`` (many machines). A trial of which nothing was heard for ``grace`` seconds is tried
+    again, at most ``retries`` times; with a file, a process that is gone is noticed at once. A server that does not answer is
+    waited for, at most ``patience`` seconds.
     """
 
     url: Annotated[str, Field(min_length=1)]
@@ -110,15 +111,29 @@ class BacktestSettings(Frozen):
     judge_draws: Annotated[int, Field(ge=20)]
 
 
+class ResponseFitSettings(Frozen):
+    """How the response models of folds and hold-out are fitted.
+
+    ``method``: ``laplace`` (quick), ``nuts``, or ``auto``: NUTS for a part whose quick posterior cannot be used. ``draws`` are
+    kept, at least as many as roll-outs take; ``proposals`` are the points at which the quick path weighs the scales.
+    """
+
+    method: Literal["laplace", "nuts", "auto"]
+    draws: Annotated[int, Field(ge=4)]
+    proposals: Annotated[int, Field(ge=20)]
+
+
 class TuneSettings(Frozen):
     """A search.
 
     ``trials`` are evaluations, of all workers together; ``batch`` vectors are evaluated in one call; ``objectives`` have
     weights (0: recorded only), and are searched as their weighted sum unless ``multi``; ``constraints`` are limits by name,
-    handed to the evaluator; ``preferences`` choose from the front afterwards, the objectives' weights where they are null.
+    handed to the evaluator; ``shown`` of the best trials stand beside the front in tables;
+    ``preferences`` choose from the front afterwards, the objectives' weights where they are null.
     """
 
     backtest: BacktestSettings
+    response: ResponseFitSettings
     engine: Engine
     trials: Count
     batch: Count
@@ -130,6 +145,7 @@ class TuneSettings(Frozen):
     multi: bool
     constraints: dict[str, float]
     preferences: dict[ObjectiveName, Weight] | None
+    shown: Annotated[int, Field(ge=0)]
     verdict: VerdictSettings
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ from mmx.errors import DecisionError, MmxError, NotConvergedError
 
 from .command_line import mmx
 
-COMMANDS = ("check", "fit", "recommend", "simulate", "lift", "features", "demo", "ui", "rules")
+COMMANDS = ("check", "fit", "recommend", "simulate", "lift", "features", "demo", "ui", "tune", "rules")
 SHOP = {
     "data": {
         "path": "shop.csv",

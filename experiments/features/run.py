@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -67,7 +68,7 @@ def configuration(folder: Path, settings: dict[str, Any], cell: dict[str, Any]) 
             "files": [str(folder / "2*.parquet")],
             "columns": {name: name for name in COLUMNS},
             "budget": "column",
-            "precision": cell["precision"],
+            "levels": cell["levels"],
             "engine": settings["engine"],
         },
     }
@@ -75,12 +76,13 @@ def configuration(folder: Path, settings: dict[str, Any], cell: dict[str, Any]) 
 
 def measured(config: dict[str, Any], out: str) -> dict[str, Any]:
     """Run ``mmx features`` here, with what it took."""
-    began = time.perf_counter()
+    began, load = time.perf_counter(), os.getloadavg()[0]
     done = run_features(read_config(config), out=out)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "seconds": round(time.perf_counter() - began, 2),
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+        "load_before": round(load, 1),
         "peak_gb": round(usage.ru_maxrss / 1e6, 3),
         "computed": len(done.summary["months"]["computed"]),
         "kept": len(done.summary["months"]["kept"]),
@@ -159,14 +161,17 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
             finally:
                 shutil.rmtree(work, ignore_errors=True)
         results.append(json.loads(store.read_text(encoding="utf-8")))
-    print("| ad-days | input | output | first run | peak memory | unchanged | a day more |\n|---|---|---|---|---|---|---|")
+    columns = (
+        "ad-days | levels | input | output | first run | its CPU | peak memory | unchanged | a day more | its CPU | months"
+    )
+    print(f"| {columns} |\n|{'---|' * (columns.count('|') + 1)}")
     for r in results:
         full, more = r["full"], r["one_day_more"]
-        print(
-            f"| {r['rows']:,} | {r['input_gb']:.3g} GB | {sum(r['output_gb'].values()):.3g} GB | {full['seconds']:.0f} s "
-            f"| {full['peak_gb']:.2f} GB | {r['unchanged']['seconds']:.1f} s | {more['seconds']:.0f} s, {more['computed']} of "
-            f"{more['computed'] + more['kept']} months |"
-        )
+        sizes = f"{r['input_gb']:.3g} GB | {sum(r['output_gb'].values()):.3g} GB"
+        first = f"{full['seconds']:.0f} s | {full['cpu_seconds']:.0f} s | {full['peak_gb']:.2f} GB"
+        later = f"{r['unchanged']['seconds']:.1f} s | {more['seconds']:.0f} s | {more['cpu_seconds']:.0f} s"
+        months = f"{more['computed']} of {more['computed'] + more['kept']}"
+        print(f"| {r['rows']:,} | {', '.join(r['levels'])} | {sizes} | {first} | {later} | {months} |")
     return results
 
 

@@ -120,7 +120,8 @@ def days_ahead(
     sine, cosine = season_terms(dates)
     promotion, ended = _promotions(dates, settings)
     stock = np.array([_stock(name, history.campaigns[c], settings) for name, c in _names(history)])
-    late = np.maximum(stock[None, :] - np.arange(len(dates))[:, None], 0.0)
+    ahead = (dates - history.dates[-1]).astype(int) - 1
+    late = np.maximum(stock[None, :] - ahead[:, None], 0.0)
     arrays = Day(
         money=np.broadcast_to(money, dates.shape),
         weekday=weekday,

@@ -203,7 +203,7 @@ def _decide(
         last.unallocated,
         _next_state(state, view.budget, last.budget, chosen, running),
     )
-    bound = _bound(bounds, last.scale * want, last.budget) & ~(forced | chosen.fixed | kept | last.short)
+    bound = _bound(bounds, last.scale * want, last.budget) & ~(forced | chosen.fixed | kept & (move > 0.0) | last.short)
     skipped = jnp.stack(left_out) & (move > 0.0) if left_out else jnp.zeros((0, len(want)), bool)
     return decision, Details(dict(view), modified, jnp.stack(jnp.broadcast_arrays(*moneys)), bound, skipped)
 
@@ -226,7 +226,7 @@ def _first(engine: Engine, values: dict[str, View], view: View, running: Any) ->
 
 def _modified(engine: Engine, values: dict[str, View], view: View, chosen: _Chosen) -> tuple[Any, Any]:
     """Factors after modifiers, (ad set,), and which modifiers changed them, (modifier, ad set)."""
-    stays = chosen.fixed | (chosen.phase != KEEP)
+    stays = chosen.fixed | (chosen.phase != KEEP) | (chosen.factor == 0.0)
     factor, changed = chosen.factor, []
     for rule in engine.of("modifier"):
         after = jnp.where(stays, factor, rule.function(view, values[rule.name], factor))

@@ -161,6 +161,7 @@ def adset_features(
             "budget_change": log_ratio(budget, week_ago[TOTALS.index("budget")]),
             "spend_volatility": _volatility(sums["spend_14d"], sums["spend_squares"]),
             "revenue_volatility": _volatility(sums["revenue_14d"], sums["revenue_squares"]),
+            "active_14d": sums["active_14d"],
             "days_since_change": days_since_change,
             "age_days": window.age_days,
             "learning_events": learning,

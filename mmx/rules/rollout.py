@@ -119,7 +119,7 @@ def roll(
         (set, draw) each.
     """
     draws = future.noise.shape[-1]
-    sets = max(1, min(LANES // draws, len(vectors)))
+    sets = max(1, LANES // draws)  # However few vectors come: compiling another number of lanes takes longer than rolling them.
     rest = -len(vectors) % sets
     padded = np.concatenate([vectors, np.repeat(vectors[-1:], rest, axis=0)])
     cast = partial(_cast, dtype=dtype)

@@ -130,16 +130,18 @@ def recommendation_record(rec: Recommendation) -> Record:
     return params, metrics, {key: value for key, value in tags.items() if value}
 
 
-def settings(config: Config) -> dict[str, Any]:
+def settings(config: Config, main: Sequence[str] = MAIN) -> dict[str, Any]:
     """Return the main settings and those that differ from the defaults as ``key.path: value``; a prior is one value."""
     given = dict(_flat(config.model_dump(mode="json", exclude_none=False)))
     default = dict(_flat(yaml.safe_load(default_text())))
-    params: dict[str, Any] = {key: given[key] for key in MAIN if key in given}
+    params: dict[str, Any] = {key: given[key] for key in main if key in given}
     for key, value in given.items():
         usual = default.get(key)
         if key.partition(".")[0] in UNRELATED or key in params or value == usual or value in (None, {}, []):
             continue
         params[key] = value
+    if config.table is None:
+        return {key: _short(value) for key, value in params.items()}
     for medium in ("channels", "organic"):
         for name in config.model_dump()["data"][medium]:
             columns = [params.pop(f"data.{medium}.{name}.{field}", None) for field in ("spend", "exposure")]

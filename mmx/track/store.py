@@ -35,8 +35,15 @@ PER_BATCH = 100  # MLflow's limit on params and on tags in one call
 DIGEST_LENGTH = 36  # MLflow's limit
 NEWEST = 3
 
-Kind = Literal["fit", "recommendation", "rules", "tuning", "pooling"]
-COMMANDS = {"fit": "fit", "recommendation": "recommend", "rules": "rules run", "tuning": "tune", "pooling": "pool"}
+Kind = Literal["fit", "recommendation", "rules", "tuning", "trial", "pooling"]
+COMMANDS = {
+    "fit": "fit",
+    "recommendation": "recommend",
+    "rules": "rules run",
+    "tuning": "tune",
+    "trial": "tune",
+    "pooling": "pool",
+}
 
 
 class Run:
@@ -173,7 +180,7 @@ def start_run(
         ``uri: null`` gives an inactive run without a warning.
     name : str
         Shown in the table of runs.
-    kind : {"fit", "recommendation", "rules", "tuning", "pooling"}
+    kind : {"fit", "recommendation", "rules", "tuning", "trial", "pooling"}
         Becomes the tag ``mmx.kind``.
     parent : str, optional
         Run id of the fit that a recommendation belongs to; the run goes into its experiment. A parent that this store

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mmx.tune.trials import Trials
 
 LEVELS = 4  # Of Morris' grid; delta = LEVELS / (2 (LEVELS - 1)) covers it evenly.
+NAMED = 5  # Parameters without effect that a sentence names.
 MOST = 2000  # Trials that importances are computed from: more change nothing and take seconds.
 
 
@@ -57,7 +58,8 @@ class Screening:
             return f"All {len(self.live)} parameters are searched."
         found = f"{len(self.live)} of {len(self.names)} parameters are searched"
         kept = float(self.share[: len(self.live)].sum())
-        none = f"; {len(self.dead)} changed nothing in {self.evaluations} evaluations: {', '.join(self.dead)}"
+        more = f" and {len(self.dead) - NAMED} more" if len(self.dead) > NAMED else ""
+        none = f"; {len(self.dead)} changed nothing in {self.evaluations} evaluations: {', '.join(self.dead[:NAMED])}{more}"
         return f"{found}, with {100 * kept:.0f} % of the effect on the objectives{none if self.dead else ''}."
 
 

@@ -17,9 +17,9 @@ import numpy as np
 from mmx.errors import ConfigError, Problem
 from mmx.tune.problem import Floats, Goals, Scores, SearchProblem, total_violation
 from mmx.tune.samplers import make_sampler
-from mmx.tune.storage import Shelf
+from mmx.tune.storage import Shelf, open_storage
 from mmx.tune.trials import Trials
-from mmx.tune_settings import TuneSettings
+from mmx.tune_settings import StorageSettings, TuneSettings
 
 if TYPE_CHECKING:
     import optuna
@@ -182,6 +182,20 @@ def add_evaluated(study: optuna.Study, search: Search, vectors: Floats, scores: 
             for i, vector in enumerate(vectors)
         ]
     )
+
+
+def complete_in(settings: StorageSettings, name: str) -> int:
+    """How many finished trials a study holds already; 0 where there is none of this name."""
+    import optuna
+
+    shelf = open_storage(settings)
+    try:
+        with quiet():
+            return len(complete_trials(optuna.load_study(study_name=name, storage=shelf.storage)))
+    except KeyError:
+        return 0
+    finally:
+        shelf.close()
 
 
 def complete_trials(study: optuna.Study) -> list[FrozenTrial]:

@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mmx.jax_setup import jax, jnp
-from mmx.rules.account import account_of, start_of
+from mmx.rules.account import Log, account_of, start_of
 from mmx.rules.calendar import Calendar, days_ahead, learn_calendar
 from mmx.rules.context import Account, State
-from mmx.rules.engine import Engine, decide
-from mmx.rules.padding import pad_history, padded_sizes
+from mmx.rules.engine import Decision, Details, Engine, decide, explain
+from mmx.rules.padding import pad_history, padded_sizes, repeat_last
 from mmx.rules.rollout import columns
 from mmx.rules.window import window_of_days
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from mmx.data.ads.history import AccountHistory
-    from mmx.rules.account import Log
     from mmx.rules_settings import RulesSettings
     from mmx.worlds.accounts import Windows
 
@@ -56,7 +55,9 @@ class RulePolicy:
     delay_curve : sequence of float
         Share of purchases that is reported after 0, 1, ... days.
     elasticity : Log, optional
-        From a response model.
+        From a response model, (ad set,) each.
+    watch : callable, optional
+        Told every decision with its details, arrays with futures last.
     """
 
     def __init__(
@@ -68,11 +69,11 @@ class RulePolicy:
         month_budget: float | None = None,
         delay_curve: Sequence[float] = (),
         elasticity: Log | None = None,
+        watch: Callable[[Decision, Details], None] | None = None,
     ) -> None:
         self._engine, self._vectors, self._settings = engine, np.atleast_2d(vectors), settings
-        self._account = partial(
-            account_of, settings=settings, month_budget=month_budget, delay_curve=delay_curve, elasticity=elasticity
-        )
+        self._elasticity, self._watch = elasticity, watch
+        self._account = partial(account_of, settings=settings, month_budget=month_budget, delay_curve=delay_curve)
 
     def start(self, history: AccountHistory, futures: int) -> _Held:
         """State before the first decision, of each future; the account is padded, so that accounts share programs."""
@@ -80,7 +81,9 @@ class RulePolicy:
         history = pad_history(history, *padded_sizes(known, len(history.campaigns)))
         _, state = start_of(history)
         wide = jax.tree.map(lambda x: jnp.repeat(x[:, None], futures, axis=1), state)
-        account = columns(self._account(history))
+        more = len(history.adsets) - known
+        elasticity = self._elasticity and Log(*(repeat_last(np.asarray(x), more, 0) for x in self._elasticity))
+        account = columns(self._account(history, elasticity=elasticity))
         money = self._settings.daily_budget or float(history.budget[-1].sum())
         return _Held(wide, account, learn_calendar(history), money, history, len(history.dates), known)
 
@@ -95,7 +98,10 @@ class RulePolicy:
         days = days_ahead(np.array([windows.date]), held.money, held.calendar, self._settings, history)
         day = columns(jax.tree.map(lambda x: x[0], days))
         immature = jnp.asarray(history.immature_days)
-        decision = _decide(self._engine)(immature, self._vectors.T, window, held.state, held.account, day)
+        watched = self._watch is not None
+        decision, details = _decide(self._engine, watched)(immature, self._vectors.T, window, held.state, held.account, day)
+        if self._watch is not None:
+            self._watch(decision, details)
         budget = np.asarray(decision.budget)[: held.known]
         return np.maximum(budget.T, 0.0), held._replace(state=decision.state, day=held.day + 1)
 
@@ -103,11 +109,16 @@ class RulePolicy:
 _PROGRAMS: dict[Any, Any] = {}
 
 
-def _decide(engine: Engine) -> Any:
-    if engine not in _PROGRAMS:
-        _PROGRAMS[engine] = jax.jit(partial(_lanes, engine))
-    return _PROGRAMS[engine]
+def _decide(engine: Engine, watched: bool) -> Any:
+    if (engine, watched) not in _PROGRAMS:
+        _PROGRAMS[engine, watched] = jax.jit(partial(_lanes, engine, watched))
+    return _PROGRAMS[engine, watched]
 
 
-def _lanes(engine: Engine, immature_days: Any, vectors: Any, window: Any, state: Any, account: Any, day: Any) -> Any:
-    return decide(engine, engine.values(vectors), window, state, account, day, immature_days=immature_days)
+def _lanes(
+    engine: Engine, watched: bool, immature_days: Any, vectors: Any, window: Any, state: Any, account: Any, day: Any
+) -> Any:
+    given = (engine, engine.values(vectors), window, state, account, day)
+    if watched:
+        return explain(*given, immature_days=immature_days)
+    return decide(*given, immature_days=immature_days), None

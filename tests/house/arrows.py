@@ -10,7 +10,7 @@ from pathlib import Path
 # From the top of the house to its ground; rooms on one line stand side by side and do not import each other.
 HOUSE = (
     ("cli",),
-    ("cli_rules",),
+    ("cli_rules", "cli_tune"),
     ("cli_options",),
     ("workflows",),
     ("report", "track"),

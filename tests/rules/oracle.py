@@ -56,14 +56,15 @@ def share_out(want: list[float], lower: list[float], upper: list[float], money: 
 
     bounds = [(w, bound) for w, least, most in zip(want, lower, upper, strict=True) for bound in (least, most) if w > 0.0]
     points = sorted({0.0, *(bound / w for w, bound in bounds if bound < INF)})
-    start = max(point for point in points if sum(at(point)) <= money)
-    budgets = at(start)
-    moving = [start * w >= least and start * w < most for w, least, most in zip(want, lower, upper, strict=True)]
-    slope = sum(w for w, moves in zip(want, moving, strict=True) if moves)
+    first = max(n for n, point in enumerate(points) if sum(at(point)) <= money)
+    start = points[first]
+    middle = 0.5 * (start + points[first + 1]) if first + 1 < len(points) else 2.0 * start + 1.0
+    slope = sum(w for w, least, most in zip(want, lower, upper, strict=True) if least <= middle * w < most)
     if slope > 0.0:
-        scale = start + (money - sum(budgets)) / slope
-        return at(scale), scale
-    return budgets, INF if sum(budgets) < money * (1.0 - 1e-12) else start
+        middle = start + (money - sum(at(start))) / slope
+    elif first + 1 == len(points) and sum(at(middle)) < money * (1.0 - 1e-12):
+        return at(middle), INF
+    return at(middle), middle
 
 
 def decide_one(i: int, seen: Seen, p: dict[str, Any]) -> tuple[str, Says]:
@@ -76,9 +77,9 @@ def decide_one(i: int, seen: Seen, p: dict[str, Any]) -> tuple[str, Says]:
 
 
 def modified(says: list[Says | None], seen: Seen, p: dict[str, Any]) -> list[float]:
-    """Factors after modifiers: those of holds, and of phases that begin, stay; others end within 0.2 and 3."""
+    """Factors after modifiers: those of holds, freezes and phases that begin stay; others end within 0.2 and 3."""
     factors = [1.0 if one is None else one.factor for one in says]
-    stays = [one is not None and (one.held or one.phase is not None) for one in says]
+    stays = [one is not None and (one.held or one.phase is not None or one.factor == 0.0) for one in says]
     for rule in MODIFIERS:
         own = p[rule.__name__]
         after = [rule(i, factors, seen, own) if factors[i] > 0.0 else factors[i] for i in range(len(factors))]
@@ -121,7 +122,7 @@ def decide(case: Case, names: tuple[str, ...]) -> Decided:
     upper = [old if keep else most for old, keep, most in zip(today, kept, upper, strict=True)]
     budget, scale = share_out(want, lower, upper, money)
     short = sum(lower) > money or money <= 0.0
-    free = [not (forced[i] or held[i] or kept[i] or short) for i in range(n)]
+    free = [not (forced[i] or held[i] or (kept[i] and moves[i] > 0.0) or short) for i in range(n)]
     return Decided(
         budget=budget,
         rule=[None if one is None else one[0] for one in decided],

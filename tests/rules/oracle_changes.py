@@ -129,8 +129,7 @@ def maximum_share(a: Any, account: Any, p: Any) -> tuple[float, float]:
 
 
 def spend_anchor(a: Any, account: Any, p: Any) -> tuple[float, float]:
-    usual = a.spend_14d / 14.0
-    return 0.0, p.times * usual if usual > 0.0 and a.age_days >= 14.0 else INF
+    return 0.0, p.times * a.spend_14d / a.active_14d if a.active_14d > 0 and a.age_days >= 14.0 else INF
 
 
 def cost_anchor(a: Any, account: Any, p: Any) -> tuple[float, float]:

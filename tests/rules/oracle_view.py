@@ -64,6 +64,7 @@ def sums_of(columns: list[list[float]], budgets: list[float], immature: int) -> 
     out["clicks_before"] = window_sum(columns, t - 7, 21, CLICKS)
     out["impressions_before"] = window_sum(columns, t - 7, 21, IMPRESSIONS)
     out["active_days"] = sum(day_value(columns, day, SPEND) > 0.0 for day in range(t - 27, t + 1))
+    out["active_14d"] = sum(day_value(columns, day, SPEND) > 0.0 for day in range(t - 13, t + 1))
     return out
 
 

@@ -202,7 +202,7 @@ def test_features_equal_their_definitions(immature: int, days: int) -> None:
 def test_every_feature_is_defined(immature: int) -> None:
     history = history_of(1, immature, 40)
     own, _ = features_of(history, window_of(history))
-    assert set(own) - set(brute(history)[0]) == {"raw_purchases_3d"}
+    assert set(own) - set(brute(history)[0]) == {"raw_purchases_3d", "active_14d"}
     assert len(own) >= 40
 
 

@@ -50,5 +50,6 @@ def bowl(dead: int = 2, **changes: Any) -> SearchProblem:
 
 def settings(**changes: Any) -> TuneSettings:
     base = yaml.safe_load(default_text())["tune"]
-    small = {"trials": 40, "batch": 8, "screening": {"method": "off"}, "evolution": {"population": 20, "top": 5}}
+    small = {"trials": 40, "batch": 8, "storage": {"url": "memory"}, "screening": {"method": "off"}}
+    base = merge(base, {"evolution": {"population": 20, "top": 5}})
     return TuneSettings.model_validate(merge(merge(base, small), changes))

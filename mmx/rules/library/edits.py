@@ -30,7 +30,7 @@ RULES = (
         "edit",
         "Leaves out moves that are too small to be worth a change.",
         _smallest_edit,
-        (Parameter("size", "least move of the log budget", "log ratio", 0.0, 0.2, 0.03),),
+        (Parameter("size", "least move of the log budget", "log ratio", 0.0, 0.2, 0.018),),
         "the move is smaller than {smallest_edit__size:.0%}",
     ),
     Rule(
@@ -39,7 +39,7 @@ RULES = (
         "edit",
         "Makes only the largest moves of a day, forced ones among them; of equal moves those of the larger budgets come first.",
         _edits_per_day,
-        (Parameter("share", "ad sets that are changed in a day", "share", 0.05, 1.0, 0.5),),
+        (Parameter("share", "ad sets that are changed in a day", "share", 0.05, 1.0, 0.54),),
         "not among the {edits_per_day__share:.0%} of ad sets with the largest moves",
     ),
 )

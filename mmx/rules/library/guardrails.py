@@ -18,7 +18,7 @@ def _maximum_share(v: View, p: View) -> Bounds:
 
 
 def _spend_anchor(v: View, p: View) -> Bounds:
-    usual = v.spend_14d / 14.0
+    usual = v.spend_14d / jnp.maximum(v.active_14d, 1.0)
     known = (v.age_days >= 14.0) & (usual > 0.0)
     return Bounds(0.0, jnp.where(known, p.times * usual, jnp.inf))
 
@@ -55,7 +55,7 @@ RULES = (
         "guardrail",
         "No running ad set gets less than the platform takes, or than a share of the mean.",
         _minimum,
-        (Parameter("share", "least budget over the account's mean", "share", 0.0, 0.4, 0.08),),
+        (Parameter("share", "least budget over the account's mean", "share", 0.0, 0.4, 0.33),),
         "at least {minimum:.2f} and {minimum__share:.0%} of the mean budget",
     ),
     Rule(
@@ -64,28 +64,28 @@ RULES = (
         "guardrail",
         "No ad set takes more than a share of the account's money of the day.",
         _maximum_share,
-        (Parameter("share", "most budget over the day's money", "share", 0.05, 0.9, 0.3),),
+        (Parameter("share", "most budget over the day's money", "share", 0.05, 0.9, 0.16),),
         "at most {maximum_share__share:.0%} of the day's {money:.2f}",
     ),
     Rule(
         "spend_anchor",
         _G,
         "guardrail",
-        "No budget beyond what an ad set was seen to spend, times a factor.",
+        "No budget beyond what an ad set was seen to spend on a day of the last 14, times a factor.",
         _spend_anchor,
         (
             Parameter(
                 "times",
-                "most budget over the mean spend of 14 days",
+                "most budget over the mean spend of the days of 14 that had any",
                 "ratio",
                 1.0,
                 4.0,
-                1.6,
+                1.02,
                 "log",
                 learned=Quantile("budget / spend_14d", 0.9, times=14.0),
             ),
         ),
-        "at most {spend_anchor__times:.2f} times the mean spend of 14 days, which sums to {spend_14d:.2f}",
+        "at most {spend_anchor__times:.2f} times the mean spend of {active_14d:.0f} days, which sums to {spend_14d:.2f}",
     ),
     Rule(
         "cost_anchor",
@@ -100,7 +100,7 @@ RULES = (
                 "purchases",
                 1.0,
                 40.0,
-                5.0,
+                12.0,
                 "log",
                 learned=Enough("purchases", 0.55),
             ),
@@ -110,7 +110,7 @@ RULES = (
                 "ratio",
                 0.5,
                 20.0,
-                3.0,
+                1.0,
                 "log",
                 learned=Quantile("budget / cpa_expected", 0.5),
             ),
@@ -124,14 +124,14 @@ RULES = (
         "No raise while the ROAS of a week lies below the target, whatever money is left over.",
         _not_in_decline,
         (
-            Parameter("of_target", "ROAS of 7 days, over the target", "ratio", 0.3, 1.2, 0.75),
+            Parameter("of_target", "ROAS of 7 days, over the target", "ratio", 0.3, 1.2, 0.86),
             Parameter(
                 "purchases",
                 "purchases of 28 days, below which nothing is said",
                 "purchases",
                 1.0,
                 60.0,
-                8.0,
+                8.7,
                 "log",
                 learned=Enough("revenue", 0.45),
             ),
@@ -144,7 +144,7 @@ RULES = (
         "guardrail",
         "No budget rises by more than a share in a day.",
         _step_up,
-        (Parameter("share", "largest rise", "share", 0.05, 1.0, 0.25),),
+        (Parameter("share", "largest rise", "share", 0.05, 1.0, 0.13),),
         "at most {step_up__share:.0%} more than {budget:.2f}",
     ),
     Rule(
@@ -153,7 +153,7 @@ RULES = (
         "guardrail",
         "No budget falls by more than a share in a day, but for freezes.",
         _step_down,
-        (Parameter("share", "largest fall", "share", 0.05, 0.9, 0.35),),
+        (Parameter("share", "largest fall", "share", 0.05, 0.9, 0.12),),
         "at most {step_down__share:.0%} less than {budget:.2f}",
     ),
     Rule(
@@ -162,7 +162,7 @@ RULES = (
         "guardrail",
         "A budget that has just changed stays for some days.",
         _cooldown,
-        (Parameter("days", "days after a change", "days", 0.0, 7.0, 1.5),),
+        (Parameter("days", "days after a change", "days", 0.0, 7.0, 2.9),),
         "changed {days_since_change:.0f} days ago",
     ),
 )

@@ -37,11 +37,11 @@ RULES = (
         "Raises where the next unit of money probably brings more than it must.",
         _marginal_raise,
         (
-            Parameter("probability", "least P(marginal ROAS > floor)", "probability", 0.5, 0.99, 0.75),
+            Parameter("probability", "least P(marginal ROAS > floor)", "probability", 0.5, 0.99, 0.55),
             Parameter(
-                "utilisation", "spend over budget of 7 days", "share", 0.3, 1.1, 0.85, learned=Quantile("utilisation", 0.4)
+                "utilisation", "spend over budget of 7 days", "share", 0.3, 1.1, 0.7, learned=Quantile("utilisation", 0.4)
             ),
-            Parameter("rise", "share that is added to the budget", "share", 0.01, 0.6, 0.08),
+            Parameter("rise", "share that is added to the budget", "share", 0.01, 0.6, 0.1),
         ),
         "log marginal ROAS {log_marginal:.2f} ± {sd_marginal:.2f}, the floor's {log_floor:.2f}",
     ),
@@ -52,18 +52,18 @@ RULES = (
         "Cuts where the next unit of money probably brings less than it must.",
         _marginal_cut,
         (
-            Parameter("probability", "least P(marginal ROAS < floor)", "probability", 0.5, 0.99, 0.8),
+            Parameter("probability", "least P(marginal ROAS < floor)", "probability", 0.5, 0.99, 0.76),
             Parameter(
                 "costs",
                 "mature spend of 14 days over the cost of a purchase",
                 "ratio",
                 0.5,
                 40.0,
-                4.0,
+                4.2,
                 "log",
                 learned=Quantile("mature_spend_14d / cpa_expected", 0.25),
             ),
-            Parameter("cut", "share of the budget that is taken away", "share", 0.01, 0.6, 0.08),
+            Parameter("cut", "share of the budget that is taken away", "share", 0.01, 0.6, 0.089),
         ),
         "log marginal ROAS {log_marginal:.2f} ± {sd_marginal:.2f}, the floor's {log_floor:.2f}",
     ),
@@ -74,14 +74,14 @@ RULES = (
         "Leans budgets towards ad sets whose marginal ROAS is above the account's.",
         _towards_equal_margins,
         (
-            Parameter("lean", "log budget per log marginal ROAS", "ratio", 0.0, 1.5, 0.25),
+            Parameter("lean", "log budget per log marginal ROAS", "ratio", 0.0, 1.5, 0.18),
             Parameter(
                 "costs",
                 "mature spend of 28 days over the cost of a purchase",
                 "ratio",
                 0.2,
                 30.0,
-                2.0,
+                6.0,
                 "log",
                 learned=Quantile("mature_spend_28d / cpa_expected", 0.15),
             ),

@@ -70,14 +70,14 @@ RULES = (
         "Goes further with a ROAS that rises and less far with one that falls.",
         _trend,
         (
-            Parameter("strength", _STRENGTH, "ratio", 0.0, 0.6, 0.12),
+            Parameter("strength", _STRENGTH, "ratio", 0.0, 0.6, 0.15),
             Parameter(
                 "most",
                 "largest trend that counts",
                 "log ratio",
                 0.05,
                 1.0,
-                0.4,
+                0.46,
                 learned=Noise("log_roas_7d - log_roas_28d", 2.0),
             ),
         ),
@@ -89,8 +89,8 @@ RULES = (
         "Leans towards ad sets that are clicked and convert better than their campaign.",
         _health,
         (
-            Parameter("strength", _STRENGTH, "ratio", 0.0, 0.4, 0.05),
-            Parameter("clicks", "weight of the CTR, the rest being the CVR's", "share", 0.0, 1.0, 0.35),
+            Parameter("strength", _STRENGTH, "ratio", 0.0, 0.4, 0.059),
+            Parameter("clicks", "weight of the CTR, the rest being the CVR's", "share", 0.0, 1.0, 0.29),
         ),
     ),
     Rule(
@@ -99,7 +99,7 @@ RULES = (
         "modifier",
         "Leans towards ad sets whose ROAS is above their campaign's.",
         _relative_to_parent,
-        (Parameter("strength", _STRENGTH, "ratio", 0.0, 0.6, 0.1),),
+        (Parameter("strength", _STRENGTH, "ratio", 0.0, 0.6, 0.11),),
     ),
     Rule(
         "weekday_mix",
@@ -107,7 +107,7 @@ RULES = (
         "modifier",
         "Leans towards ad sets that do better than the others on this weekday, as learned from the account's past.",
         _weekday_mix,
-        (Parameter("strength", "log factor per log effect", "ratio", 0.0, 1.0, 0.15),),
+        (Parameter("strength", "log factor per log effect", "ratio", 0.0, 1.0, 0.14),),
     ),
     Rule(
         "budget_size",
@@ -122,10 +122,10 @@ RULES = (
                 "share",
                 0.0,
                 0.5,
-                0.08,
+                0.047,
                 learned=Quantile("budget / account_budget", 0.8),
             ),
-            Parameter("strength", "fall of the rise per unit of share", "ratio", 0.0, 20.0, 3.0),
+            Parameter("strength", "fall of the rise per unit of share", "ratio", 0.0, 20.0, 3.4),
         ),
     ),
     Rule(
@@ -134,7 +134,7 @@ RULES = (
         "modifier",
         "Raises less far beyond what an ad set was seen to spend.",
         _beyond_observed,
-        (Parameter("strength", "fall of the rise per log of budget over usual spend", "ratio", 0.0, 6.0, 1.0),),
+        (Parameter("strength", "fall of the rise per log of budget over usual spend", "ratio", 0.0, 6.0, 1.1),),
     ),
     Rule(
         "sample_size",
@@ -149,11 +149,11 @@ RULES = (
                 "purchases",
                 0.2,
                 60.0,
-                4.0,
+                2.7,
                 "log",
                 learned=Enough("revenue", 0.63),
             ),
-            Parameter("floor", "part of the move that is made without any", "share", 0.0, 0.99, 0.4),
+            Parameter("floor", "part of the move that is made without any", "share", 0.0, 0.99, 0.36),
         ),
     ),
     Rule(
@@ -162,6 +162,6 @@ RULES = (
         "modifier",
         "Moves the ad sets of a campaign with its own budget together, frozen ones apart: there they act through limits only.",
         _campaign_budget,
-        (Parameter("limit", "largest distance from the campaign's factor, weighted by budgets", "share", 0.0, 0.5, 0.1),),
+        (Parameter("limit", "largest distance from the campaign's factor, weighted by budgets", "share", 0.0, 0.5, 0.094),),
     ),
 )

@@ -45,9 +45,9 @@ RULES = (
         "Raises the day's money when the month's would be left over.",
         _catch_up,
         (
-            Parameter("tolerance", "distance from an even pace that is left alone", "share", 0.0, 0.3, 0.05),
-            Parameter("speed", _SPEED, "share", 0.05, 1.0, 0.4),
-            Parameter("most", "largest rise", "share", 0.02, 1.0, 0.3),
+            Parameter("tolerance", "distance from an even pace that is left alone", "share", 0.0, 0.3, 0.037),
+            Parameter("speed", _SPEED, "share", 0.05, 1.0, 0.38),
+            Parameter("most", "largest rise", "share", 0.02, 1.0, 0.31),
         ),
         "{account_month_spend:.2f} of the month's {month_budget:.2f} spent before day {month_day:.0f} of {month_days:.0f}",
     ),
@@ -58,8 +58,8 @@ RULES = (
         "Lowers the day's money when the month's would be gone early.",
         _slow_down,
         (
-            Parameter("tolerance", "distance from an even pace that is left alone", "share", 0.0, 0.3, 0.05),
-            Parameter("speed", _SPEED, "share", 0.05, 1.0, 0.4),
+            Parameter("tolerance", "distance from an even pace that is left alone", "share", 0.0, 0.3, 0.066),
+            Parameter("speed", _SPEED, "share", 0.05, 1.0, 0.34),
         ),
         "{account_month_spend:.2f} of the month's {month_budget:.2f} spent before day {month_day:.0f} of {month_days:.0f}",
     ),
@@ -69,7 +69,7 @@ RULES = (
         "account",
         "Never spends more than what is left of the month's money, with some of it kept until the last day.",
         _month_end,
-        (Parameter("reserve", "share of the rest that is kept before the last day", "share", 0.0, 0.5, 0.05),),
+        (Parameter("reserve", "share of the rest that is kept before the last day", "share", 0.0, 0.5, 0.11),),
         "{account_month_spend:.2f} of the month's {month_budget:.2f} spent before day {month_day:.0f} of {month_days:.0f}",
     ),
 )

@@ -39,7 +39,7 @@ RULES = (
         "account",
         "Moves the day's money with what this weekday was learned to bring.",
         _weekday,
-        (Parameter("strength", "log money per log effect", "ratio", 0.0, 1.5, 0.25),),
+        (Parameter("strength", "log money per log effect", "ratio", 0.0, 1.5, 0.3),),
         "this weekday brings {weekday_effect:+.0%} (log) against the average",
     ),
     Rule(
@@ -57,7 +57,7 @@ RULES = (
         "account",
         "Raises the day's money on days of the promotion calendar.",
         _promotion,
-        (Parameter("rise", "share that is added", "share", 0.0, 1.0, 0.2),),
+        (Parameter("rise", "share that is added", "share", 0.0, 1.0, 0.16),),
         "a promotion of the calendar",
     ),
     Rule(
@@ -66,7 +66,7 @@ RULES = (
         "account",
         "Lowers the day's money on the three days after a promotion, when buyers have bought.",
         _after_promotion,
-        (Parameter("cut", "share that is taken away", "share", 0.0, 0.5, 0.1),),
+        (Parameter("cut", "share that is taken away", "share", 0.0, 0.5, 0.077),),
         "a promotion ended within three days",
     ),
     Rule(
@@ -76,8 +76,8 @@ RULES = (
         "Cuts an ad set that sells what will soon be sold out.",
         _low_stock,
         (
-            Parameter("days", "days of stock below which it is cut", "days", 2.0, 30.0, 10.0),
-            Parameter("least", "factor at no stock", "share", 0.0, 0.9, 0.2),
+            Parameter("days", "days of stock below which it is cut", "days", 2.0, 30.0, 9.2),
+            Parameter("least", "factor at no stock", "share", 0.0, 0.9, 0.28),
         ),
     ),
 )

@@ -52,7 +52,8 @@ class Shape:
     @property
     def dim(self) -> int:
         """Length of the unconstrained vector."""
-        return self.sites[-1].place.stop
+        stop: int = self.sites[-1].place.stop
+        return stop
 
 
 def make_inputs(optima: list[Optimum], covariates: Floats, default: Floats, priors: PoolPriors, edge: float) -> dict[str, Any]:
@@ -104,7 +105,8 @@ def factor(spread: jax.Array, mix: jax.Array | None) -> jax.Array:
     d = spread.shape[0]
     rows, columns = np.tril_indices(d, -1)
     triangle = jnp.eye(d) if mix is None else jnp.eye(d).at[rows, columns].set(mix)
-    return spread[:, None] * triangle / jnp.linalg.norm(triangle, axis=1, keepdims=True)
+    lower: jax.Array = spread[:, None] * triangle / jnp.linalg.norm(triangle, axis=1, keepdims=True)
+    return lower
 
 
 def residuals(w: jax.Array, beyond: jax.Array | None, inputs: dict[str, Any]) -> jax.Array:
@@ -113,7 +115,8 @@ def residuals(w: jax.Array, beyond: jax.Array | None, inputs: dict[str, Any]) ->
     if beyond is not None:
         moved = inputs["side"] * (inputs["edge"] + beyond)
         point = jnp.asarray(point).at[inputs["customer"], inputs["coordinate"]].set(moved)
-    return point - inputs["z"] @ w.reshape(inputs["z"].shape[1], -1)
+    left: jax.Array = point - inputs["z"] @ w.reshape(inputs["z"].shape[1], -1)
+    return left
 
 
 def log_likelihood(params: dict[str, jax.Array], inputs: dict[str, Any]) -> jax.Array:

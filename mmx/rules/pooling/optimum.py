@@ -18,6 +18,7 @@ from mmx.rules.pooling.smoother import Floats, Surrogate, choose, process, quadr
 from mmx.tune_settings import OptimumSettings
 
 STARTS = 8  # Best trials from which the optimum is sought.
+FLAT = 1e-9  # Of the largest curvature: less is rounding.
 
 
 @dataclass(frozen=True)
@@ -135,12 +136,17 @@ def _shrunk(covariance: Floats, centred: Floats) -> Floats:
 
 
 def sandwich(curvature: Floats, covariance: Floats, inner: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
-    """Precision ``H J^-1 H`` over the inner coordinates, zero elsewhere; directions that curve upwards count as flat."""
+    """Precision ``H J^-1 H`` over the inner coordinates, zero elsewhere; directions that curve upwards count as flat.
+
+    It is formed in the directions that are curved, ``V D (V' J V)^-1 D V'``: what the gradient does in a flat one says nothing.
+    """
     precision = np.zeros_like(curvature)
     if inner.any():
-        values, vectors = np.linalg.eigh(curvature[np.ix_(inner, inner)])
-        bent = (vectors * np.maximum(values, 0.0)) @ vectors.T
-        own = covariance[np.ix_(inner, inner)]
-        jitter = 1e-12 * float(np.trace(own)) + 1e-300
-        precision[np.ix_(inner, inner)] = bent @ np.linalg.solve(own + jitter * np.eye(len(own)), bent)
+        own = np.ix_(inner, inner)
+        values, vectors = np.linalg.eigh(curvature[own])
+        curved = values > FLAT * max(float(values.max()), 0.0)
+        bent, along = values[curved], vectors[:, curved]
+        noise = along.T @ covariance[own] @ along
+        jitter = (1e-12 * float(np.trace(noise)) + 1e-300) * np.eye(len(bent))
+        precision[own] = along @ (bent[:, None] * np.linalg.solve(noise + jitter, np.diag(bent))) @ along.T
     return 0.5 * (precision + precision.T)

@@ -17,7 +17,8 @@ from mmx.rules.pooling.traits import Trait
 def predict(pooled: PooledParameters, traits: Mapping[str, Trait], rng: np.random.Generator) -> Floats:
     """Draws of a new customer's parameters before any search of its own, (draw, coordinate), unconstrained."""
     mean = pooled.encoding.encode(traits) @ pooled.w
-    return mean + np.einsum("dij,dj->di", pooled.lower, rng.normal(size=mean.shape))
+    draws: Floats = mean + np.einsum("dij,dj->di", pooled.lower, rng.normal(size=mean.shape))
+    return draws
 
 
 def update(pooled: PooledParameters, traits: Mapping[str, Trait], optimum: Optimum, rng: np.random.Generator) -> Floats:
@@ -35,7 +36,8 @@ def update(pooled: PooledParameters, traits: Mapping[str, Trait], optimum: Optim
         log = log + norm.logcdf((side * theta[:, ~inner] - pooled.edge) / error).sum(axis=1)
     weight = np.exp(log - log.max())
     chosen = rng.choice(len(weight), size=len(weight), p=weight / weight.sum())
-    return theta[chosen]
+    kept: Floats = theta[chosen]
+    return kept
 
 
 def to_vectors(pooled: PooledParameters, space: Space, theta: Floats) -> Floats:

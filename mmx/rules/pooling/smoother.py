@@ -147,12 +147,14 @@ def process(points: Floats, scores: Floats, seed: int) -> Surrogate:
     mean = weights.mean(axis=1)
 
     def slopes(x: Floats) -> Floats:
-        return near(x)[:, None] * (points - x) / length**2  # (trial, coordinate)
+        pulled: Floats = near(x)[:, None] * (points - x) / length**2  # (trial, coordinate)
+        return pulled
 
     def hessian(x: Floats) -> Floats:
         away = (points - x) / length**2
         pull = near(x) * mean
-        return spread * (np.einsum("n,ni,nj->ij", pull, away, away) - pull.sum() * np.diag(1.0 / length**2))
+        curved: Floats = spread * (np.einsum("n,ni,nj->ij", pull, away, away) - pull.sum() * np.diag(1.0 / length**2))
+        return curved
 
     def noise(x: Floats) -> Floats:
         own = slopes(x)

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-STEP = 0.02  # Of differences; the numbers are logarithms.
-ENOUGH = 0.01  # Gain of a step, in log density, below which the search ends.
+STEP = 0.05  # Of differences; the numbers are logarithms.
+ENOUGH = 0.05  # Gain of a step, in log density, below which the search ends.
 LARGEST = 1.0  # Move of one number in one step.
 FLAT = 0.2  # Least curvature that a step is divided by.
 STEPS, HALVINGS = 30, 8

@@ -37,7 +37,7 @@ def population(structure: Structure, inputs: dict[str, Any], q: Floats) -> dict[
     """
     p = named(structure, q)
     account = inputs["level_mean"] + inputs["level_sd"] * p["mean"][:, 0]
-    found = {"account": account, "campaign": (account[:, None] + p["campaign"]).T}
+    found = {"account": account, "campaign": (account[:, None] + p["campaign_sd"] * p["campaign"]).T}
     found |= {name: p[name][:, 0] for name in ("campaign_sd", "adset_sd", "dispersion")}
     found["dispersion_sd"] = p["dispersion_sd"][:, 0] if structure.own_dispersion else np.zeros(len(q))
     if structure.slopes:
@@ -46,14 +46,22 @@ def population(structure: Structure, inputs: dict[str, Any], q: Floats) -> dict[
     if structure.daily:
         found |= {name: p[name][:, 0] for name in ("day_sd", "day_correlation", "drift_sd")}
         found["weekday"] = p["weekday"].T
-        found["day_now"] = p["day"][:, -1]
+        found["day_now"] = p["day_sd"][:, 0] * _last(p["day_correlation"][:, 0], p["day"])
     return found
+
+
+def _last(correlation: Floats, innovations: Floats) -> Floats:
+    """Last value of stationary processes of unit variance, (draw,), from innovations (draw, day)."""
+    days = innovations.shape[1]
+    weights = correlation[:, None] ** np.arange(days)[::-1]
+    weights[:, 1:] *= np.sqrt(1.0 - correlation[:, None] ** 2)
+    return np.asarray((weights * innovations).sum(axis=1))
 
 
 def own(structure: Structure, inputs: dict[str, Any], q: Floats, adsets: int) -> dict[str, Floats]:
     """What belongs to each real ad set of a part, draws last: ``level``, ``slope (slope,)``, ``drift`` now, ``dispersion``."""
     p, common = named(structure, q), population(structure, inputs, q)
-    level = common["campaign"][inputs["campaign_of"]].T + p["level"]
+    level = common["campaign"][inputs["campaign_of"]].T + p["adset_sd"] * p["level"]
     found = {"level": level.T[:adsets]}
     if structure.slopes:
         slope = np.repeat(common["slope"][:, None, :], structure.adsets, axis=1)

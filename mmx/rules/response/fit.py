@@ -136,7 +136,7 @@ def fit(
         If the history has too few days with budget and spend.
     """
     prepared = prepare(history, settings, shape, use)
-    size = (len(history.adsets), len(history.campaigns), len(history.dates))
+    size = (len(history.adsets), len(history.campaigns))
     q, verdicts, starts = {}, [], {}
     for number, name in enumerate(prepared.structures):
         before = None if start is None else start.starts.get(name)
@@ -157,7 +157,7 @@ def fit(
 
 
 def _fit_part(
-    prepared: Prepared, name: str, settings: ResponseSettings, seed: int, before: Floats | None, size: tuple[int, int, int]
+    prepared: Prepared, name: str, settings: ResponseSettings, seed: int, before: Floats | None, size: tuple[int, int]
 ) -> tuple[Floats, PartVerdict, Floats]:
     structure, inputs = prepared.structures[name], prepared.inputs[name]
     quick = laplace.sample(structure, inputs, settings.draws, settings.proposals, seed, before)

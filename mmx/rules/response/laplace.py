@@ -4,8 +4,8 @@ For scales theta and effects x,
 
     log p(theta | data) ~ max_x log p(theta, x, data) - 1/2 log det H(theta) + const,   H = -d2/dx2 log p at the maximum
 
-(Tierney and Kadane 1986; Rue, Martino and Chopin 2009). The maximum over theta and the curvature there give a Student law, from
-which points are drawn; each is weighed by the approximation, weights are Pareto-smoothed, and each kept point gets a draw of x
+(Tierney and Kadane 1986; Rue, Martino and Chopin 2009). The maximum over theta and the curvature there give a law of two halves in each
+direction (Martins, Simpson, Lindgren and Rue 2013), from which points are drawn; each is weighed by the approximation, weights are Pareto-smoothed, and each kept point gets a draw of x
 from its normal law. H is an arrow (``arrow``): a step of Newton's method costs some milliseconds at 20 ad sets and 120 days.
 One compiled function does all of it; derivatives by theta, of which there are few, are differences (``climb``).
 """
@@ -16,7 +16,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,10 @@ Floats = npt.NDArray[np.float64]
 NEWTON = 50
 LARGEST_MOVE = 2.0  # Of a linear predictor in one step.
 CLOSE = 0.1  # Move after which exact curvature is used; before, what is never negative.
-NEAR = 1e-3  # Last move of a linear predictor; what is left is about its square.
+NEAR = 3e-3  # Last move of a linear predictor; what is left is about its square.
+NEVER = -1e12  # Log density of scales at which the effects have no maximum.
+PROBE = 1.5  # Standard deviations from the maximum at which the width of a half is measured.
+STRETCH = (0.5, 3.0)
 FREEDOM = 8.0  # Degrees of freedom of the law that points are drawn from.
 
 
@@ -111,7 +114,7 @@ def _predict(structure: Structure, start: Any, own: Any, shared: Any, x: tuple[A
 
 
 def _problem(structure: Structure, theta: Any, inputs: density.Inputs) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """Functions of effects: gradient (own, shared) and curvature there; and the predictor of a move."""
+    """Functions of effects: gradient (own, shared) and curvature there; and how far a move takes predictors and dispersions."""
     params = density.constrain(structure, jnp.concatenate([theta, jnp.zeros(structure.dim - structure.hyper_size)]))
     own, shared = columns(structure, params, inputs)
     prior, start = prior_precision(structure, params), base(structure, inputs)
@@ -124,7 +127,8 @@ def _problem(structure: Structure, theta: Any, inputs: density.Inputs) -> tuple[
         eta, one = _predict(structure, start, own, shared, x), jnp.ones_like(inputs["weight"])
         spread = common + params["dispersion_sd"] * x[0][:, -1] if structure.own_dispersion else common
         spread = jnp.broadcast_to(spread, eta.shape) if structure.own_dispersion else spread
-        slope, bend = jax.jvp(lambda eta: jax.grad(total)(eta, spread), (eta,), (one,))
+        derivatives = jax.jvp(lambda eta: jax.grad(total)(eta, spread), (eta,), (one,))
+        slope, bend = jax.lax.optimization_barrier(derivatives)  # Else computed anew for every column they are times.
         matrix = curvature(structure, jnp.where(near, -bend, jnp.maximum(-bend, 0.0)), own, shared, prior)
         by_shared = jnp.einsum("ta,tam->m", slope, shared)
         if structure.daily:
@@ -134,40 +138,69 @@ def _problem(structure: Structure, theta: Any, inputs: density.Inputs) -> tuple[
         if structure.own_dispersion:
             sd, both = params["dispersion_sd"][0], jax.grad(total, (0, 1))
             (_, by_spread), (cross, twice) = jax.jvp(lambda spread: both(eta, spread), (spread,), (one,))
-            matrix = with_dispersion(matrix, jnp.where(near, -cross, 0.0), jnp.abs(twice), sd, own, shared)
+            most = jnp.maximum(-twice, 2.0 * inputs["weight"])  # Two is what a normal law expects: no step is too far.
+            matrix = with_dispersion(matrix, jnp.where(near, -cross, 0.0), jnp.where(near, -twice, most), sd, own, shared)
             by_own = jnp.concatenate([by_own, (sd * jnp.sum(by_spread, axis=0) - x[0][:, -1])[:, None]], axis=1)
         return (by_own, by_shared - prior[1] @ x[1]), matrix
 
     def moved(x: tuple[Any, Any]) -> Any:
-        return inputs["weight"] * _predict(structure, 0.0, own, shared, x)
+        far = jnp.max(jnp.abs(inputs["weight"] * _predict(structure, 0.0, own, shared, x)))
+        return jnp.maximum(far, jnp.max(jnp.abs(params["dispersion_sd"] * x[0][:, -1]))) if structure.own_dispersion else far
 
     return at, moved
 
 
+class _State(NamedTuple):
+    x: tuple[Any, Any]
+    factor: arrow.Factor
+    far: Any
+    lost: Any
+    count: Any
+
+
 def _newton(structure: Structure, theta: Any, inputs: density.Inputs, x: tuple[Any, Any]) -> tuple[Any, Any, arrow.Factor]:
-    """Effects of the largest density at fixed scales, and the factor of the curvature there."""
+    """Effects of the largest density at fixed scales, and the factor of the curvature there.
+
+    The last round only computes the factor. Where exact curvature is not positive definite, what is never negative stays in use.
+    """
     at, moved = _problem(structure, theta, inputs)
 
-    def step(state: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
-        x, before, count = state
-        gradient, matrix = at(x, near=before < CLOSE)
-        move = arrow.solve(arrow.factorise(matrix), *gradient)
-        far = jnp.max(jnp.abs(moved(move)))
-        share = jnp.minimum(1.0, LARGEST_MOVE / far)
-        return (x[0] + share * move[0], x[1] + share * move[1]), far, count + 1
+    def step(state: _State) -> _State:
+        gradient, matrix = at(state.x, near=(state.far < CLOSE) & ~state.lost)
+        factor = arrow.factorise(matrix)
+        move = arrow.solve(factor, *gradient)
+        lost = jnp.isnan(move[1][0]) & ~state.lost
+        far = moved(move)
+        share = jnp.where(lost | (state.far < NEAR), 0.0, jnp.minimum(1.0, LARGEST_MOVE / far))
+        there = jax.tree.map(lambda a, b: jnp.where(share > 0.0, a + share * b, a), state.x, move)
+        far = jnp.where(state.far < NEAR, 0.0, jnp.where(lost, jnp.inf, far))
+        return _State(there, factor, far, state.lost | lost, state.count + 1)
 
-    def more(state: tuple[Any, Any, Any]) -> Any:
-        return (state[1] > NEAR) & (state[2] < NEWTON)
+    own, size = structure.columns, structure.shared_size
+    empty = arrow.Factor(*(jnp.zeros(s) for s in ((structure.adsets, own, own), (structure.adsets, own, size), (size, size))))
+    start = _State(x, empty, jnp.asarray(jnp.inf), jnp.asarray(False), 0)
+    end = jax.lax.while_loop(lambda state: (state.far > 0.0) & (state.count < NEWTON), step, start)
+    return end.x[0], end.x[1], end.factor
 
-    found, _, _ = jax.lax.while_loop(more, step, (x, jnp.asarray(jnp.inf), 0))
-    return found[0], found[1], arrow.factorise(at(found, near=True)[1])
 
+def vector(structure: Structure, theta: Any, x: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The unconstrained vector of scales and effects, and the logarithm of the volume of effects per volume of it.
 
-def vector(structure: Structure, theta: Any, x: tuple[Any, Any]) -> Any:
-    """The unconstrained vector of scales and effects."""
-    own, ends = x[0], np.cumsum([0, 1, structure.pooled, structure.knots, structure.own_dispersion])
+    Effects are levels and day effects as they are, here, and standard normals there.
+    """
+    params = density.constrain(structure, jnp.concatenate([theta, jnp.zeros(structure.dim - structure.hyper_size)]))
+    own, shared = x[0].at[:, 0].divide(params["adset_sd"]), x[1]
+    place = slice(1, 1 + structure.campaigns)
+    shared = shared.at[place].divide(params["campaign_sd"])
+    volume = structure.adsets * jnp.log(params["adset_sd"][0]) + structure.campaigns * jnp.log(params["campaign_sd"][0])
+    if structure.daily:
+        rho, day = params["day_correlation"][0], x[1][-structure.days :] / params["day_sd"]
+        rest = jnp.sqrt(1.0 - rho**2)
+        shared = shared.at[-structure.days :].set(jnp.concatenate([day[:1], (day[1:] - rho * day[:-1]) / rest]))
+        volume += structure.days * jnp.log(params["day_sd"][0]) + (structure.days - 1) * jnp.log(rest)
+    ends = np.cumsum([0, 1, structure.pooled, structure.knots, structure.own_dispersion])
     parts = [own[:, begin:end].ravel() for begin, end in itertools.pairwise(ends)]
-    return jnp.concatenate([theta, x[1], *parts])
+    return jnp.concatenate([theta, shared, *parts]), volume
 
 
 def marginal(structure: Structure, theta: Any, inputs: density.Inputs, x: Any, normals: Any) -> tuple[Any, Any, Any]:
@@ -192,10 +225,11 @@ def marginal(structure: Structure, theta: Any, inputs: density.Inputs, x: Any, n
         Unconstrained vector with effects drawn from their normal law.
     """
     own, shared, factor = _newton(structure, theta, inputs, _split(structure, x))
-    value = density.log_density(structure, vector(structure, theta, (own, shared)), inputs)
+    q, volume = vector(structure, theta, (own, shared))
+    value = density.log_density(structure, q, inputs) - volume
     value = value + x.size * HALF_LOG_2PI - 0.5 * arrow.log_determinant(factor)
     drawn = arrow.back(factor, *_split(structure, normals))
-    return value, jnp.concatenate([own.ravel(), shared]), vector(structure, theta, (own + drawn[0], shared + drawn[1]))
+    return value, jnp.concatenate([own.ravel(), shared]), vector(structure, theta, (own + drawn[0], shared + drawn[1]))[0]
 
 
 def _split(structure: Structure, x: Any) -> tuple[Any, Any]:
@@ -258,7 +292,7 @@ def sample(
 
     def evaluate(theta: Floats, x: Floats) -> Evaluation:
         value, best, _ = function(theta, arrays, x, none)
-        return Evaluation(float(value), np.asarray(best))
+        return Evaluation(float(value), np.asarray(best)) if np.isfinite(value) else Evaluation(NEVER, np.asarray(x))
 
     top = maximum(
         evaluate, first_scales(structure, inputs) if start is None else start, none, structure.slices["dispersion"].start
@@ -266,12 +300,14 @@ def sample(
     rng = np.random.default_rng([seed % 2**32, 29])
     normals = rng.standard_normal((proposals, len(top.theta)))
     normals /= np.sqrt(rng.chisquare(FREEDOM, size=(proposals, 1)) / FREEDOM)
-    moves = normals @ _spread(top.hessian).T
+    directions = _spread(top.hessian)
+    stretch = _stretch(evaluate, top, directions)[(normals > 0).astype(int), np.arange(len(top.theta))]
+    moves = (normals * stretch) @ directions.T
     values, vectors = np.empty(proposals), np.empty((proposals, structure.dim))
     for i, move in enumerate(moves):
         begin = top.x + top.slopes @ move
         values[i], _, vectors[i] = function(top.theta + move, arrays, begin, rng.standard_normal(size))
-    log_proposal = -0.5 * (FREEDOM + len(top.theta)) * np.log1p(np.square(normals).sum(axis=1) / FREEDOM)
+    log_proposal = -0.5 * (FREEDOM + len(top.theta)) * np.log1p(np.square(normals).sum(axis=1) / FREEDOM) - np.log(stretch).sum(axis=1)
     weights, khat = _smoothed(values - log_proposal)
     chosen = _systematic(weights, draws, rng)
     return Laplace(vectors[chosen], khat, float(1.0 / np.square(weights).sum()), top.found, top)
@@ -305,7 +341,7 @@ def _root(structure: Structure) -> Any:
 
 @cache
 def _vectors(structure: Structure) -> Any:
-    return jax.jit(jax.vmap(lambda theta, x: vector(structure, theta, _split(structure, x))))
+    return jax.jit(jax.vmap(lambda theta, x: vector(structure, theta, _split(structure, x))[0]))
 
 
 def first_scales(structure: Structure, inputs: density.Inputs) -> Floats:
@@ -321,6 +357,18 @@ def _spread(hessian: Floats) -> Floats:
     """Factor of the covariance over scales; directions that are flat or curved upward get a standard deviation of two."""
     values, directions = np.linalg.eigh(hessian)
     found: Floats = directions / np.sqrt(np.maximum(values, 0.25))
+    return found
+
+
+def _stretch(function: Callable[[Floats, Floats], Evaluation], top: Maximum, directions: Floats) -> Floats:
+    """By how much the law is wider than its curvature says, below and above the maximum in each direction, (2, direction)."""
+    best = function(top.theta, top.x).value
+    found = np.ones((2, directions.shape[1]))
+    for side, sign in enumerate((-1.0, 1.0)):
+        for k, direction in enumerate(directions.T):
+            move = sign * PROBE * direction
+            drop = best - function(top.theta + move, top.x + top.slopes @ move).value
+            found[side, k] = np.clip(PROBE / np.sqrt(2.0 * max(drop, 1e-3)), *STRETCH) if np.isfinite(drop) else 1.0
     return found
 
 

@@ -22,13 +22,7 @@ def build(structure: Structure) -> Callable[[dict[str, Any]], None]:
             law = dist.HalfNormal(prior) if transform == "log" else dist.Beta(*prior)
             params[name] = numpyro.sample(name, law.expand((size,)).to_event(1))
         for name, size, _ in (*structure.shared, *structure.own):
-            if name == "day":
-                lag = jnp.abs(jnp.arange(size)[:, None] - jnp.arange(size))
-                law = dist.MultivariateNormal(0.0, covariance_matrix=params["day_sd"] ** 2 * params["day_correlation"] ** lag)
-            else:
-                scale = {"campaign": "campaign_sd", "level": "adset_sd"}.get(name)
-                law = dist.Normal(0.0, params[scale] if scale else 1.0).expand((size,)).to_event(1)
-            params[name] = numpyro.sample(name, law)
+            params[name] = numpyro.sample(name, dist.Normal(0.0, 1.0).expand((size,)).to_event(1))
         eta = density.predictor(structure, params, inputs)
         cells = _law(structure, eta, density.log_dispersion(structure, params), inputs)
         numpyro.factor("cells", jnp.sum(inputs["weight"] * cells))

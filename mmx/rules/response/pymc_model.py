@@ -22,13 +22,7 @@ def build(structure: Structure, inputs: dict[str, Any]) -> Any:
             else:
                 params[name] = pm.Beta(name, alpha=prior[0], beta=prior[1], shape=size)
         for name, size, _ in (*structure.shared, *structure.own):
-            if name == "day":
-                lag = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
-                covariance = params["day_sd"] ** 2 * params["day_correlation"] ** lag
-                params[name] = pm.MvNormal(name, mu=np.zeros(size), cov=covariance, shape=size)
-            else:
-                scale = {"campaign": "campaign_sd", "level": "adset_sd"}.get(name)
-                params[name] = pm.Normal(name, mu=0.0, sigma=params[scale] if scale else 1.0, shape=size)
+            params[name] = pm.Normal(name, mu=0.0, sigma=1.0, shape=size)
         cells = _law(structure, _predictor(structure, params, inputs), params, inputs)
         pm.Potential("cells", (inputs["weight"] * cells).sum())
     return model
@@ -38,14 +32,17 @@ def _predictor(structure: Structure, params: dict[str, Any], inputs: dict[str, A
     import pytensor.tensor as pt
 
     eta = inputs["offset"] + inputs["level_mean"] + inputs["level_sd"] * params["mean"]
-    eta = eta + params["campaign"][inputs["campaign_of"]] + params["level"]
+    eta = eta + params["campaign_sd"] * params["campaign"][inputs["campaign_of"]] + params["adset_sd"] * params["level"]
     for j in range(structure.slopes):
         slope = inputs["slope_mean"][j] + inputs["slope_sd"][j] * params["slope_mean"][j]
         if j < structure.pooled:
             slope = slope + params["slope_sd"][j] * params["slope"][j :: structure.pooled]
         eta = eta + inputs["x"][:, :, j] * slope
     if structure.daily:
-        eta = eta + (pt.dot(inputs["weekday_basis"], params["weekday"]) + params["day"])[:, None]
+        rho, lag = params["day_correlation"], np.subtract.outer(np.arange(structure.days), np.arange(structure.days))
+        covariance = rho ** np.abs(lag)
+        day = params["day_sd"] * pt.dot(pt.linalg.cholesky(covariance), params["day"])
+        eta = eta + (pt.dot(inputs["weekday_basis"], params["weekday"]) + day)[:, None]
     if structure.knots:
         drift = params["drift"].reshape((structure.adsets, structure.knots))
         eta = eta + params["drift_sd"] * pt.dot(inputs["drift_basis"], drift.T)

@@ -91,8 +91,8 @@ class ResponseSettings:
     knot_days: int = 14
     knot_correlation: float = 0.8
     reported: tuple[float, ...] | None = None
-    draws: int = 200
-    proposals: int = 200
+    draws: int = 128
+    proposals: int = 128
     method: Method = "laplace"
     max_khat: float = 0.7
     least_variation: float = 0.05

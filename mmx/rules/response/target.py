@@ -38,17 +38,11 @@ def build(structure: Structure, inputs: dict[str, Any]) -> Target:
     )
 
 
-def live_coordinates(structure: Structure, adsets: int, campaigns: int, days: int) -> np.ndarray:
-    """Places of coordinates that belong to real ad sets, campaigns and days: padded ones are draws from the prior."""
-    kept: list[np.ndarray] = [np.arange(structure.hyper_size)]
-    real = {"campaign": np.arange(campaigns), "day": np.arange(structure.days - days, structure.days)}
+def live_coordinates(structure: Structure, adsets: int, campaigns: int) -> np.ndarray:
+    """Places of coordinates that data can reach: those of padded ad sets and campaigns are draws from the prior."""
+    owned, kept = {name for name, _, _ in structure.own}, []
     for name, place in structure.slices.items():
-        if place.start < structure.hyper_size:
-            continue
-        inside = np.arange(place.stop - place.start)
-        if name in real:
-            inside = real[name]
-        elif name in dict((n, 0) for n, _, _ in structure.own):
-            inside = inside[: adsets * (len(inside) // structure.adsets)]
-        kept.append(place.start + inside)
+        size = place.stop - place.start
+        real = campaigns if name == "campaign" else adsets * (size // structure.adsets) if name in owned else size
+        kept.append(place.start + np.arange(real))
     return np.concatenate(kept)
