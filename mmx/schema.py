@@ -33,7 +33,7 @@ from mmx.spec import (
     TargetKind,
     check_shape,
 )
-from mmx.tune_settings import TuneSettings
+from mmx.tune_settings import PoolSettings, TuneSettings
 
 
 class Window(Frozen):
@@ -252,6 +252,7 @@ class Config(Frozen):
     checks: CheckSettings
     lift: LiftSettings
     tune: TuneSettings
+    pool: PoolSettings
     tracking: TrackingSettings
     output: OutputSettings
 

@@ -1,4 +1,4 @@
-"""Settings of a search over parameters: engine, budget of trials, storage, objectives, and what a verdict takes."""
+"""Settings of a search over parameters, of its verdict, and of pooling what searches of many customers found."""
 
 from __future__ import annotations
 
@@ -119,3 +119,43 @@ class TuneSettings(Frozen):
         if self.workers > 1 and self.storage.url == "memory":
             raise ValueError("several workers need a study that they share: set storage.url to a file or postgresql://...")
         return self
+
+
+class OptimumSettings(Frozen):
+    """How a customer's optimum is read off its trials.
+
+    ``edge`` of the search in unconstrained coordinates, where trials beyond are moved to; ``share`` of the trials, the best by
+    their mean, that the surrogate is fitted to; candidate ``penalties`` of the quadratics; ``processes``: Gaussian processes
+    are candidates as well; ``block``: neighbouring folds that are resampled together.
+    """
+
+    edge: Positive
+    share: Annotated[float, Field(gt=0, le=1)]
+    penalties: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    processes: bool
+    block: Count
+
+
+class PoolPriors(Frozen):
+    """Scales of the hierarchical model's priors, in unconstrained coordinates.
+
+    Standard deviations: ``level`` of what customers have in common, around the defaults; ``slope`` per standardised covariate;
+    ``spread``: of the half-normal prior on the standard deviation between customers; ``mix`` of the entries of the triangle
+    behind their correlations.
+    """
+
+    level: Positive
+    slope: Positive
+    spread: Positive
+    mix: Positive
+
+
+class PoolSettings(Frozen):
+    """Hierarchical rule parameters over customers: optima, priors, ``starts`` for a new customer, and the sampler."""
+
+    optimum: OptimumSettings
+    priors: PoolPriors
+    starts: Count
+    sampler: Literal["numpyro", "nutpie", "pymc"]
+    tune: Count
+    draws: Count

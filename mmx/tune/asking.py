@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +37,7 @@ def work(study: optuna.Study, shelf: Shelf, search: Search, settings: TuneSettin
     patience = settings.storage.patience
     with quiet():
         while True:
-            complete, trials = _patient(lambda: _claim(study, shelf, settings), patience)
+            complete, trials = _patient(partial(_claim, study, shelf, settings), patience)
             if progress is not None:
                 progress(min(complete, settings.trials), settings.trials)
             if complete >= settings.trials:
@@ -48,12 +49,12 @@ def work(study: optuna.Study, shelf: Shelf, search: Search, settings: TuneSettin
                 try:
                     params = [_suggest(trial, search) for trial in trials]
                 except _lost_connection():
-                    _patient(lambda asked=trials: _give_back(study, shelf, asked), patience)  # type: ignore[misc]
+                    _patient(partial(_give_back, study, shelf, trials, set()), patience)
                     continue
                 scores = search.problem.score(search.vectors(params))
                 for i, trial in enumerate(trials):
                     one = Scores(scores.by_fold[i : i + 1], scores.violations[i : i + 1])
-                    _patient(lambda t=trial, s=one: tell(study, search, t, s, settings.engine), patience)  # type: ignore[misc]
+                    _patient(partial(tell, study, search, trial, one, settings.engine), patience)
 
 
 def _claim(study: optuna.Study, shelf: Shelf, settings: TuneSettings) -> tuple[int, list[optuna.Trial]]:
@@ -72,23 +73,31 @@ def _claim(study: optuna.Study, shelf: Shelf, settings: TuneSettings) -> tuple[i
                 shelf.claim(asked[-1])
         # Leaving the lock fails where it was lost with the connection: another worker may have counted without these trials.
     except _lost_connection():
-        _patient(lambda: _give_back(study, shelf, asked), settings.storage.patience)
+        _patient(partial(_give_back, study, shelf, asked, set()), settings.storage.patience)
         raise
     return complete, asked
 
 
-def _give_back(study: optuna.Study, shelf: Shelf, trials: list[optuna.Trial]) -> None:
-    """Take trials out of work; those with values that somebody chose go back into the queue."""
+def _give_back(study: optuna.Study, shelf: Shelf, trials: list[optuna.Trial], failed: set[int]) -> None:
+    """Take trials out of work; those with values that somebody chose go back into the queue.
+
+    A trial leaves the list when it is done with, and its number is noted when it was taken out here, so that another attempt
+    goes on from there. One that others took out already was put back by them.
+    """
     from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
-    while trials:  # A trial leaves the list when it is done with, so that a second attempt goes on from there.
-        try:
-            frozen = study.tell(trials[-1], state=TrialState.FAIL, skip_if_finished=True)
-        except UpdateFinishedTrialError:
-            trials.pop()
-            continue
-        if frozen.state == TrialState.FAIL and (frozen.params or "fixed_params" in frozen.system_attrs):
+    while trials:
+        number = trials[-1].number
+        if number not in failed:
+            try:
+                study.tell(trials[-1], state=TrialState.FAIL)
+            except (UpdateFinishedTrialError, ValueError):
+                trials.pop()
+                continue
+            failed.add(number)
+        frozen = study.get_trials(deepcopy=True)[number]
+        if frozen.params or "fixed_params" in frozen.system_attrs:
             shelf.retry(study, frozen)
         trials.pop()
 

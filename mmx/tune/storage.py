@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -91,6 +91,7 @@ class Shelf:
 
     def recover(self, study: optuna.Study) -> None:
         """Put the trials of dead workers back into the queue; call it while ``alone``."""
+        from optuna.exceptions import UpdateFinishedTrialError
         from optuna.storages import fail_stale_trials
         from optuna.trial import TrialState
 
@@ -100,8 +101,9 @@ class Shelf:
                 fail_stale_trials(study)
             running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             for trial in [t for t in running if self._lost(t)]:
-                study.tell(trial.number, state=TrialState.FAIL)
-                self.retry(study, study.get_trials(deepcopy=True)[trial.number])
+                with suppress(UpdateFinishedTrialError, ValueError):  # It came to an end in this moment.
+                    study.tell(trial.number, state=TrialState.FAIL)
+                    self.retry(study, study.get_trials(deepcopy=True)[trial.number])
 
     def _lost(self, trial: FrozenTrial) -> bool:
         worker, _, number = str(trial.user_attrs.get(WORKER, "")).partition("/")
