@@ -40,7 +40,7 @@ class ScreeningSettings(Frozen):
 class EvolutionSettings(Frozen):
     """The vectorised search: vectors per generation, share of pairs crossed, distribution indices, mutations per child.
 
-    ``top`` of the best by preference are written into the study beside the front.
+    The front, or ``front`` of its points that lie far apart, and the ``top`` by equal weights are written into the study.
     """
 
     population: Annotated[int, Field(ge=4, multiple_of=2)]
@@ -48,6 +48,7 @@ class EvolutionSettings(Frozen):
     crossover_eta: Positive
     mutation_eta: Positive
     mutations: Positive
+    front: Count
     top: Annotated[int, Field(ge=0)]
 
 

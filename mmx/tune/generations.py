@@ -10,12 +10,12 @@ import numpy as np
 
 from mmx.tune.asking import Progress
 from mmx.tune.evolution import Evolution, evolve
-from mmx.tune.pareto import front, prefer
+from mmx.tune.pareto import crowding, front, prefer
 from mmx.tune.problem import Floats, Scores, total_violation
 from mmx.tune.storage import open_storage
 from mmx.tune.study import EVOLVED, START, Search, add_evaluated, open_study, quiet, trials_of
 from mmx.tune.trials import Trials
-from mmx.tune_settings import TuneSettings
+from mmx.tune_settings import EvolutionSettings, TuneSettings
 
 if TYPE_CHECKING:
     import optuna
@@ -44,7 +44,7 @@ def evolve_study(
             violations=scores.violations,
             engine=engines,
         )
-        _write_back(study, search, trials, earlier, settings.evolution.top)
+        _write_back(study, search, trials, earlier, settings.evolution)
         return trials
     finally:
         shelf.close()
@@ -86,12 +86,14 @@ def _evolve(
     return np.concatenate([v for v, _ in blocks]), scores
 
 
-def _write_back(study: optuna.Study, search: Search, trials: Trials, earlier: Trials, top: int) -> None:
-    """Front and ``top`` best by equal weights that the study does not hold yet."""
+def _write_back(study: optuna.Study, search: Search, trials: Trials, earlier: Trials, own: EvolutionSettings) -> None:
+    """Front, thinned by crowding distance, and best by equal weights, as far as the study does not hold them yet."""
     values = search.goals.values(trials.by_fold)
-    best = prefer(values, trials.violation, np.ones(values.shape[1]))[:top]
+    best = prefer(values, trials.violation, np.ones(values.shape[1]))[: own.top]
     known = {vector.tobytes() for vector in earlier.vectors}
-    rows = np.unique(np.concatenate([front(values, trials.violation), best]))
+    ends = front(values, trials.violation)
+    ends = ends[np.argsort(-crowding(values[ends]), kind="stable")[: own.front]]
+    rows = np.unique(np.concatenate([ends, best]))
     rows = np.array([row for row in rows if trials.vectors[row].tobytes() not in known], dtype=np.intp)
     with quiet():
         scores = Scores(trials.by_fold[rows], trials.violations[rows])

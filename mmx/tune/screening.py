@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mmx.tune.trials import Trials
 
 LEVELS = 4  # Of Morris' grid; delta = LEVELS / (2 (LEVELS - 1)) covers it evenly.
-MOST = 2000  # Trials that importances are computed from: more change nothing and take seconds.
+MOST = 500  # Trials that importances are computed from: more take seconds.
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def importances(trials: Trials, search: Search, quantile: float) -> dict[str, fl
     """Importance of each searched parameter for being among the best ``quantile`` of trials, summing to 1, largest first.
 
     PED-ANOVA on the weighted gain, or on the goals' front where several are searched. Trials that break constraints are left
-    out, where others remain; of many trials 2000 evenly spaced ones are used.
+    out, where others remain; of many trials 500 evenly spaced ones are used.
     """
     kept = np.flatnonzero(trials.violation <= 0.0)
     kept = kept if len(kept) >= len(search.live) else np.arange(len(trials))
