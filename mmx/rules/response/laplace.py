@@ -307,7 +307,9 @@ def sample(
     for i, move in enumerate(moves):
         begin = top.x + top.slopes @ move
         values[i], _, vectors[i] = function(top.theta + move, arrays, begin, rng.standard_normal(size))
-    log_proposal = -0.5 * (FREEDOM + len(top.theta)) * np.log1p(np.square(normals).sum(axis=1) / FREEDOM) - np.log(stretch).sum(axis=1)
+    log_proposal = -0.5 * (FREEDOM + len(top.theta)) * np.log1p(np.square(normals).sum(axis=1) / FREEDOM) - np.log(stretch).sum(
+        axis=1
+    )
     weights, khat = _smoothed(values - log_proposal)
     chosen = _systematic(weights, draws, rng)
     return Laplace(vectors[chosen], khat, float(1.0 / np.square(weights).sum()), top.found, top)
