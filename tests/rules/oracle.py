@@ -1,7 +1,7 @@
 """The rules once more, one ad set after the other in plain Python: the oracle of the engine.
 
-It shares with ``mmx.rules`` names of parameters and rules, the order of rules, and none of its arithmetic: windows are summed over
-rows, money is shared out over sorted breakpoints, and every rule is written from its own words.
+It shares with ``mmx.rules`` names of parameters and rules, the order of rules, and none of its arithmetic: windows are summed
+over rows, money is shared out over sorted breakpoints, and every rule is written from its own words.
 """
 
 from __future__ import annotations
