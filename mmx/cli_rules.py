@@ -54,3 +54,37 @@ def list_rules(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")]
         typer.echo(json.dumps(rules, indent=1, ensure_ascii=False))
     else:
         print_rule_list(rules)
+
+
+@app.command()
+def auto(
+    config: ConfigArgument = None,
+    overrides: Overrides = None,
+    out: OutOption = None,
+    force: ForceOption = False,
+    customer: CustomerOption = None,
+    platform: PlatformOption = None,
+) -> None:
+    """Take parameters from the customer's own distributions and volumes; writes them as YAML."""
+    from mmx.report.rules_terminal import print_learned
+    from mmx.workflows.rules_learn import run_auto
+
+    done = run_auto(configured(config, overrides, customer, platform), out=out, force=force)
+    print_learned(done.learned, done.folder)
+
+
+@app.command()
+def discover(
+    config: ConfigArgument = None,
+    overrides: Overrides = None,
+    out: OutOption = None,
+    force: ForceOption = False,
+    customer: CustomerOption = None,
+    platform: PlatformOption = None,
+) -> None:
+    """Look for new rules by shallow trees, judged on later days; that nothing is found is a normal answer."""
+    from mmx.report.rules_terminal import print_discovery
+    from mmx.workflows.rules_learn import run_discover
+
+    done = run_discover(configured(config, overrides, customer, platform), out=out, force=force)
+    print_discovery(done.discovery, done.folder)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mmx.rules.advice import Advice
+    from mmx.rules.auto import Automatic
+    from mmx.rules.discovery.found import Discovery
 
 
 def print_advice(advice: Advice, folder: Path | None, notes: Sequence[str], *, console: Console | None = None) -> None:
@@ -55,3 +57,30 @@ def print_rule_list(rules: Sequence[Mapping[str, Any]], *, console: Console | No
         line(console, f"{rule['name']} ({rule['kind']}): {rule['purpose']}")
         for p in rule["parameters"]:
             line(console, f"    {p['name']} = {p['default']:g} [{p['low']:g}, {p['high']:g}] {p['unit']}: {p['meaning']}")
+
+
+def print_learned(learned: Automatic, folder: Path, *, console: Console | None = None) -> None:
+    """Print the parameters that an account's past moves away from their defaults, and how many stay."""
+    console = console or new_console()
+    line(
+        console,
+        f"{len(learned.changed)} of {len(learned.rows)} parameters that can be learned differ from the defaults.",
+        "bold",
+    )
+    grid = Grid(["Parameter", "Default", "Learned", "Days", "From"], left=["From"])
+    for row in learned.changed:
+        grid.add([row.name, f"{row.default:g}", f"{row.value:g}", f"{row.days:,}", row.sentence])
+    if learned.changed:
+        grid.print(console)
+    whole(console, "Files:", str(folder))
+
+
+def print_discovery(found: Discovery, folder: Path, *, console: Console | None = None) -> None:
+    """Print what was found, or that nothing was, and the surest of what does not hold."""
+    console = console or new_console()
+    line(console, found.note[:1].upper() + found.note[1:] + ".", "bold")
+    for candidate in found.found:
+        line(console, f"- {candidate.sentence(0.9)}; proposes {'a raise' if candidate.raises else 'a cut'}.")
+    if not found.found and found.candidates:
+        line(console, f"The surest that does not hold: {found.candidates[0].sentence(0.9)}.")
+    whole(console, "Files:", str(folder))
