@@ -64,7 +64,7 @@ RULES = (
         "guardrail",
         "No ad set takes more than a share of the account's money of the day.",
         _maximum_share,
-        (Parameter("share", "most budget over the day's money", "share", 0.05, 0.9, 0.16),),
+        (Parameter("share", "most budget over the day's money", "share", 0.05, 0.9, 0.3),),
         "at most {maximum_share__share:.0%} of the day's {money:.2f}",
     ),
     Rule(
