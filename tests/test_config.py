@@ -44,7 +44,7 @@ def test_the_shipped_default_is_the_file_in_configs() -> None:
 def test_defaults_fill_what_a_file_does_not_say() -> None:
     default = yaml.safe_load(default_text())
     config = mmx.read_config(BASE).as_mapping()
-    for section in ("sampler", "gate", "budget", "checks", "rules", "tune", "tracking", "output"):
+    for section in ("sampler", "gate", "budget", "checks", "rules", "tune", "pool", "tracking", "output"):
         assert config[section] == default[section]
     assert config["data"]["policies"] == default["data"]["policies"]
 

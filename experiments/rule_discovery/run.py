@@ -37,11 +37,7 @@ def cell(recipe: Recipe, seed: int, level: float) -> dict[str, Any]:
     candidates = [
         {
             "words": c.words,
-            "effect": c.effect,
-            "low": c.low,
-            "high": c.high,
-            "p": c.p,
-            "adjusted": c.adjusted,
+            **{name: float(f"{getattr(c, name):.6g}") for name in ("effect", "low", "high", "p", "adjusted")},
             "days": c.days,
             "found": c.found,
         }
@@ -95,7 +91,8 @@ def row_of(kind: str, recipe: Recipe, cells: list[dict[str, Any]]) -> dict[str, 
 def stored(path: Path, make: Any) -> Any:
     """Content of a finished cell, made where it is missing."""
     if not path.is_file():
-        path.write_text(json.dumps(make(), indent=1) + "\n", encoding="utf-8")
+        lines = ",\n".join(json.dumps(one) for one in make())  # a line per account
+        path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
         print(f"{path.stem}: done", flush=True)
     return json.loads(path.read_text(encoding="utf-8"))
 

@@ -1,7 +1,7 @@
 """The rules once more, one ad set after the other in plain Python: the oracle of the engine.
 
-It shares with ``mmx.rules`` the names of parameters and rules and nothing else of its arithmetic: windows are summed over rows,
-money is shared out over sorted breakpoints instead of by Newton's step, and every rule is written from its own words.
+It shares with ``mmx.rules`` names of parameters and rules, the order of rules, and none of its arithmetic: windows are summed
+over rows, money is shared out over sorted breakpoints, and every rule is written from its own words.
 """
 
 from __future__ import annotations
@@ -11,12 +11,20 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from mmx.rules.library import LIBRARY
+
 from .histories import Case
 from .oracle_changes import EDITS, GUARDRAILS, MODIFIERS, MONEY, limited
 from .oracle_deciders import DECIDERS, Says
 from .oracle_view import PHASES, Seen, look
 
 INF = math.inf
+ORDER = {rule.name: n for n, rule in enumerate(LIBRARY)}
+
+
+def in_order(rules: tuple[Any, ...]) -> list[Any]:
+    """The oracle's rules in the order of the library."""
+    return sorted(rules, key=lambda rule: ORDER[rule.__name__])
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ def share_out(want: list[float], lower: list[float], upper: list[float], money: 
 
 def decide_one(i: int, seen: Seen, p: dict[str, Any]) -> tuple[str, Says]:
     """The first decider that applies."""
-    for rule in DECIDERS:
+    for rule in in_order(DECIDERS):
         says = rule(seen.ad_sets[i], seen.account, p.get(rule.__name__), p)
         if says is not None:
             return rule.__name__, says
@@ -80,7 +88,7 @@ def modified(says: list[Says | None], seen: Seen, p: dict[str, Any]) -> list[flo
     """Factors after modifiers: those of holds, freezes and phases that begin stay; others end within 0.2 and 3."""
     factors = [1.0 if one is None else one.factor for one in says]
     stays = [one is not None and (one.held or one.phase is not None or one.factor == 0.0) for one in says]
-    for rule in MODIFIERS:
+    for rule in in_order(MODIFIERS):
         own = p[rule.__name__]
         after = [rule(i, factors, seen, own) if factors[i] > 0.0 else factors[i] for i in range(len(factors))]
         factors = [old if stay else new for old, new, stay in zip(factors, after, stays, strict=True)]
@@ -97,7 +105,7 @@ def decide(case: Case, names: tuple[str, ...]) -> Decided:
     says = [None if one is None else one[1] for one in decided]
     factors = modified(says, seen, p)
     money = float(case.day.money)
-    for rule in MONEY:
+    for rule in in_order(MONEY):
         money = rule(seen.account, p[rule.__name__], money)
     seen.account.money = money
 

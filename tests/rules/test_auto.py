@@ -69,10 +69,10 @@ def test_a_quantile_is_that_of_the_days_on_which_ad_sets_ran(history, learned, f
     assert row.raw == pytest.approx(np.quantile(utilisation, 0.15), rel=1e-9)
     assert row.days == len(utilisation)
     weight = len(utilisation) / (len(utilisation) + PRIOR_DAYS)
-    assert row.value == pytest.approx(0.8 + weight * (row.raw - 0.8), rel=1e-3)
+    assert row.value == pytest.approx(row.default + weight * (row.raw - row.default), rel=1e-3)
     logarithmic = next(row for row in learned.rows if row.name == "freeze_without_purchase.costs")
     weight = logarithmic.days / (logarithmic.days + PRIOR_DAYS)
-    expected = np.exp(np.log(4.5) + weight * np.log(logarithmic.raw / 4.5))
+    expected = np.exp(np.log(logarithmic.default) + weight * np.log(logarithmic.raw / logarithmic.default))
     assert logarithmic.value == pytest.approx(expected, rel=1e-3)
 
 
@@ -133,7 +133,7 @@ def test_the_yaml_is_what_was_learned(learned):
     said = yaml.safe_load(learned.yaml())["rules"]["parameters"]
     flat = {f"{rule}.{name}": value for rule, values in said.items() for name, value in values.items()}
     np.testing.assert_array_equal(SPACE.vector(flat), learned.vector)
-    assert "# 0.8 by default" in learned.yaml()
+    assert f"# {learned.changed[0].default:g} by default" in learned.yaml()
     assert learned.table()[0]["name"] == "evidence.own_purchases"
 
 

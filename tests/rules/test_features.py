@@ -209,14 +209,14 @@ def test_every_feature_is_defined(immature: int) -> None:
 @pytest.mark.parametrize("immature", IMMATURE)
 @pytest.mark.parametrize("start", [6, 45])
 def test_a_window_that_goes_on_equals_one_built_anew(immature: int, start: int) -> None:
-    """Over 75 further days: the ring wraps twice, months begin, ad sets begin."""
-    whole = history_of(20 + start, immature, start + 75)
+    """Over 100 further days: the ring wraps twice, months begin, ad sets begin."""
+    whole = history_of(20 + start, immature, start + 100)
     begun = replace(whole.until(start), immature_days=immature)
     window = window_of(begun)
     metrics = np.transpose(whole.metrics[start:], (0, 2, 1))
     begins = _month_days(whole)[start:] == 1
-    assert begins.sum() >= 2 and 2 * rows_of(immature) - 1 < 75
-    for more in (1, 30, 75):
+    assert begins.sum() >= 2 and 2 * rows_of(immature) < 100
+    for more in (1, 30, 100):
         after = _pushed(window, metrics[:more], whole.budget[start : start + more], begins[:more], immature=immature)
         history = replace(whole.until(start + more), immature_days=immature)
         found, _ = features_of(history, after)

@@ -30,9 +30,9 @@ ASKED = [rule for rule in LIBRARY if rule.kind != "evidence"]
 
 @cache
 def laid_out(batch: int) -> tuple[tuple[Any, ...], np.ndarray]:
-    """Arguments of a batch of cases, and their parameters, (case, parameter); every other case moves freely."""
+    """Arguments of a batch of cases, and parameters from anywhere, (case, parameter); every other case moves freely."""
     own = cases(batch * BATCH)
-    vectors = np.stack([case.vector for case in own])
+    vectors = ENGINE.space.from_unit(np.random.default_rng(batch).uniform(0.0, 1.0, (BATCH, len(NAMES))))
     for name, value in LOOSE.items():
         vectors[::2, NAMES.index(name)] = value
     return arguments(own), vectors

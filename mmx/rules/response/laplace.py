@@ -4,9 +4,10 @@ For scales theta and effects x,
 
     log p(theta | data) ~ max_x log p(theta, x, data) - 1/2 log det H(theta) + const,   H = -d2/dx2 log p at the maximum
 
-(Tierney and Kadane 1986; Rue, Martino and Chopin 2009). The maximum over theta and the curvature there give a law of two halves in each
-direction (Martins, Simpson, Lindgren and Rue 2013), from which points are drawn; each is weighed by the approximation, weights are Pareto-smoothed, and each kept point gets a draw of x
-from its normal law. H is an arrow (``arrow``): a step of Newton's method costs some milliseconds at 20 ad sets and 120 days.
+(Tierney and Kadane 1986; Rue, Martino and Chopin 2009). The maximum over theta and the curvature there give a law of two
+halves in each direction (Martins, Simpson, Lindgren and Rue 2013), from which points are drawn; each is weighed by the
+approximation, weights are Pareto-smoothed, and each kept point gets a draw of x from its normal law. H is an arrow
+(``arrow``): a step of Newton's method costs some milliseconds at 20 ad sets and 120 days.
 One compiled function does all of it; derivatives by theta, of which there are few, are differences (``climb``).
 """
 
@@ -41,7 +42,7 @@ FREEDOM = 8.0  # Degrees of freedom of the law that points are drawn from.
 
 
 def columns(structure: Structure, params: density.Params, inputs: density.Inputs) -> tuple[Any, Any]:
-    """What the linear predictor is linear in: own columns, (day, ad set, k), and shared ones but day effects, (day, ad set, m)."""
+    """What the linear predictor is linear in: own columns, (day, ad set, k), and shared ones but day effects."""
     days, adsets = inputs["weight"].shape
     one = jnp.ones((days, adsets, 1))
     own, shared = [one], [one * inputs["level_sd"]]
@@ -113,7 +114,7 @@ def _predict(structure: Structure, start: Any, own: Any, shared: Any, x: tuple[A
     return eta + x[1][few:, None] if structure.daily else eta
 
 
-def _problem(structure: Structure, theta: Any, inputs: density.Inputs) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+def _problem(structure: Structure, theta: Any, inputs: density.Inputs) -> tuple[Callable[..., Any], Callable[[Any], Any]]:
     """Functions of effects: gradient (own, shared) and curvature there; and how far a move takes predictors and dispersions."""
     params = density.constrain(structure, jnp.concatenate([theta, jnp.zeros(structure.dim - structure.hyper_size)]))
     own, shared = columns(structure, params, inputs)
@@ -161,12 +162,12 @@ class _State(NamedTuple):
 def _newton(structure: Structure, theta: Any, inputs: density.Inputs, x: tuple[Any, Any]) -> tuple[Any, Any, arrow.Factor]:
     """Effects of the largest density at fixed scales, and the factor of the curvature there.
 
-    The last round only computes the factor. Where exact curvature is not positive definite, what is never negative stays in use.
+    The last round only computes the factor. Where exact curvature is not positive definite, what is never negative stays.
     """
     at, moved = _problem(structure, theta, inputs)
 
     def step(state: _State) -> _State:
-        gradient, matrix = at(state.x, near=(state.far < CLOSE) & ~state.lost)
+        gradient, matrix = at(state.x, (state.far < CLOSE) & ~state.lost)
         factor = arrow.factorise(matrix)
         move = arrow.solve(factor, *gradient)
         lost = jnp.isnan(move[1][0]) & ~state.lost
@@ -307,7 +308,9 @@ def sample(
     for i, move in enumerate(moves):
         begin = top.x + top.slopes @ move
         values[i], _, vectors[i] = function(top.theta + move, arrays, begin, rng.standard_normal(size))
-    log_proposal = -0.5 * (FREEDOM + len(top.theta)) * np.log1p(np.square(normals).sum(axis=1) / FREEDOM) - np.log(stretch).sum(axis=1)
+    log_proposal = -0.5 * (FREEDOM + len(top.theta)) * np.log1p(np.square(normals).sum(axis=1) / FREEDOM) - np.log(stretch).sum(
+        axis=1
+    )
     weights, khat = _smoothed(values - log_proposal)
     chosen = _systematic(weights, draws, rng)
     return Laplace(vectors[chosen], khat, float(1.0 / np.square(weights).sum()), top.found, top)
@@ -328,7 +331,7 @@ def _root(structure: Structure) -> Any:
 
     def root(theta: Any, inputs: density.Inputs, x: Any) -> Any:
         at, _ = _problem(structure, theta, inputs)
-        factor = arrow.factorise(at(_split(structure, x), near=True)[1])
+        factor = arrow.factorise(at(_split(structure, x), True)[1])
 
         def row(unit: Any) -> Any:
             own, shared = arrow.back(factor, *_split(structure, unit))

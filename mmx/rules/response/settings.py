@@ -52,6 +52,13 @@ class ResponsePriors:
     day_correlation: tuple[float, float] = (2.0, 2.0)
 
 
+NUTS = SamplerSettings(
+    name="nutpie", chains=4, tune=400, warm_tune=200, draws=500, thin=1, target_accept=0.9, max_depth=10,
+    retry_target_accept=0.98,
+)  # fmt: skip
+GATE = GateSettings(max_rhat=1.01, min_ess=400, min_ebfmi=0.3, max_divergences=0)
+
+
 @dataclass(frozen=True)
 class ResponseSettings:
     """How a response model is built and fitted.
@@ -97,8 +104,5 @@ class ResponseSettings:
     max_khat: float = 0.7
     least_variation: float = 0.05
     least_learned: float = 0.8
-    sampler: SamplerSettings = SamplerSettings(
-        name="nutpie", chains=4, tune=400, warm_tune=200, draws=500, thin=1, target_accept=0.9, max_depth=10,
-        retry_target_accept=0.98,
-    )  # fmt: skip
-    gate: GateSettings = GateSettings(max_rhat=1.01, min_ess=400, min_ebfmi=0.3, max_divergences=0)
+    sampler: SamplerSettings = NUTS
+    gate: GateSettings = GATE

@@ -118,7 +118,7 @@ def test_drift_and_weekdays_have_the_variance_that_their_scales_say() -> None:
 
 def test_what_cannot_be_fitted_says_why() -> None:
     history, _ = account()
-    with pytest.raises(DataError, match="ads.budget: from_spend"):
+    with pytest.raises(DataError, match=r"ads\.budget: from_spend"):
         prepare(replace(history, budget=np.zeros((DAYS, ADSETS))), SETTINGS)
     with pytest.raises(DataError, match=r"ads\.columns"):
         prepare(replace(history, metrics=history.metrics * np.array([1.0, 0, 0, 0, 0, 0])), SETTINGS)

@@ -18,7 +18,6 @@ from mmx.rules.response.simulate import make_noise, step
 from .small import ADSETS, SETTINGS, SHAPE, account
 
 
-
 class Today(NamedTuple):
     weekday: int
 

@@ -71,7 +71,7 @@ def test_newton_ends_where_the_gradient_of_the_density_is_zero(part: str) -> Non
 
     structure, inputs = prepared().structures[part], prepared().inputs[part]
     theta, size = laplace.first_scales(structure, inputs) + 0.3, structure.dim - structure.hyper_size
-    value, x, q = laplace.compiled(structure)(theta, inputs, np.zeros(size), np.zeros(size))
+    value, _, q = laplace.compiled(structure)(theta, inputs, np.zeros(size), np.zeros(size))
     density = log_density_of(structure)
 
     def of_effects(z: jax.Array) -> jax.Array:
