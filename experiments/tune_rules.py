@@ -23,7 +23,7 @@ from mmx.tune.search import Tuning, tune
 from mmx.validate.rule_backtest import Customer, prepare_backtest
 from mmx.validate.rule_folds import rule_folds
 from mmx.workflows.rules import engine_of
-from mmx.workflows.tune import response_settings, run_tune
+from mmx.workflows.tune import learned_start, response_settings, run_tune
 
 
 def main(arguments: Sequence[str] | None = None) -> tuple[Tuning, Evidence]:
@@ -62,7 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> tuple[Tuning, Evidence]:
     )
 
     # 4. The search. Every trial rolls forward, with state, through the models; history is never replayed.
-    found = tune(rule_problem(backtest), settings, study=config.name, seed=config.seed, progress=progress)
+    # It begins with the defaults and with what the account's own distributions say.
+    starts = learned_start(engine, history, folds, config)[None]
+    problem = rule_problem(backtest)
+    found = tune(problem, settings, study=config.name, seed=config.seed, starts=starts, progress=progress)
 
     # 5. Believe the judge, not the search: winner minus defaults on days that neither has seen.
     evidence = judge_winner(backtest, found, history, folds, settings.verdict, seed=config.seed)

@@ -44,6 +44,7 @@ def summary_content(made: RuleTuning) -> dict[str, Any]:
             name: {"unit": made.unit(name), "default": default, "winner": winner}
             for name, (default, winner) in made.scores.items()
         },
+        "spend": {"unit": made.unit("revenue"), "default": made.spend[0], "winner": made.spend[1]},
         "luck": _luck(made),
         "replay": None if evidence.replay is None else vars(evidence.replay),
         "models": [vars(note) for note in evidence.models],

@@ -28,7 +28,7 @@ def tune_report(made: RuleTuning, summary: Mapping[str, Any]) -> str:
     lines += [f"- {fmt.markdown(text)}" for text in made.notes]
     lines += ["", "## Tuned against defaults", "", *_table(words.HOLD_OUT_HEADER, words.hold_out_rows(made)), ""]
     lines += [
-        words.table_sentence(made),
+        f"{words.table_sentence(made)} {words.spend_sentence(made)}",
         "",
         "![Tuned minus defaults on the hold-out](holdout.png)",
         "",

@@ -28,7 +28,7 @@ def print_tuning(made: RuleTuning, folder: Path, *, console: Console | None = No
         line(console, f"- {text}")
     console.print()
     _grid(console, words.HOLD_OUT_HEADER, words.hold_out_rows(made))
-    line(console, words.table_sentence(made))
+    line(console, f"{words.table_sentence(made)} {words.spend_sentence(made)}")
     for text in (*words.luck_sentences(made), words.replay_sentence(made), *words.search_sentences(made)):
         line(console, f"- {text}")
     console.print()

@@ -32,6 +32,16 @@ def luck_sentences(made: RuleTuning) -> list[str]:
     return out
 
 
+def spend_sentence(made: RuleTuning) -> str:
+    """How much money is spent: rules may leave some of it unspent, and profit can rise by spending less."""
+    default, winner = made.spend
+    change = fmt.percent(winner / default - 1.0, sign=True) if default > 0.0 else fmt.MISSING
+    about = "" if made.margin is not None else "about "
+    unit = made.unit("revenue")
+    said = f"{about}{fmt.full(winner)} {unit}, the defaults {fmt.full(default)}: {change}."
+    return f"In those folds the tuned parameters spend {said}"
+
+
 def replay_sentence(made: RuleTuning) -> str:
     """What a replay would claim beside what the judge says; a label only."""
     claim = made.evidence.replay

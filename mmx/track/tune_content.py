@@ -59,6 +59,8 @@ def tuning_record(summary: Mapping[str, Any], config: Config) -> Record:
         "rests_on_prior": float(verdict["rests_on_prior"]),
         **{f"luck/{key}": value for key, value in luck.items()},
         **{f"replay/{key}": value for key, value in (summary["replay"] or {}).items()},
+        "default/spend": summary["spend"]["default"],
+        "winner/spend": summary["spend"]["winner"],
         "trials": float(search["trials"]),
         "feasible": float(search["feasible"]),
         "models_usable": float(sum(model["passed"] for model in summary["models"]) / len(summary["models"])),

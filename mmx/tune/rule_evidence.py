@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mmx.rules.response.fit import ResponseFit
     from mmx.tune.search import Tuning
     from mmx.tune_settings import VerdictSettings
-    from mmx.validate.rule_backtest import Backtest
+    from mmx.validate.rule_backtest import Backtest, HoldOut
     from mmx.validate.rule_folds import RuleFolds
 
 GAIN = "weighted gain"
@@ -192,7 +192,8 @@ def judge_winner(
     models = model_notes(backtest, history, folds)
     goals, winner, default = tuning.search.goals, tuning.vector, backtest.engine.space.default
     names = [*goals.names, *(n for n in backtest.objectives if n not in goals.names)]
-    found = {name: _difference(backtest, winner, default, name, history.currency, seed) for name in names}
+    rolled = backtest.differences(winner, default)
+    found = {name: _difference(rolled[name], name, history.currency, backtest.judge.days, seed) for name in names}
     ordered = tuple(found.values())
     if len(goals.names) > 1:
         ordered = (_weighted(found, goals.names, goals.weights / goals.scale, backtest.stages[0].days), *ordered)
@@ -203,9 +204,8 @@ def judge_winner(
     )
 
 
-def _difference(backtest: Backtest, winner: Floats, default: Floats, name: str, currency: str, seed: int) -> Difference:
-    found = backtest.difference(winner, default, name)
-    per = 1.0 / backtest.judge.days if name in MONEY else 1.0
+def _difference(found: HoldOut, name: str, currency: str, days: int, seed: int) -> Difference:
+    per = 1.0 / days if name in MONEY else 1.0
     # The same seed for every objective: draw i is the same future in all of them.
     judged = found.draws(np.random.default_rng([seed, 3]))
     unit = unit_of(name, currency)

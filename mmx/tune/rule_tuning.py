@@ -43,6 +43,8 @@ class RuleTuning:
     Attributes
     ----------
     name, account, platform, currency : str
+    margin : float or None
+        Share of revenue that is left before advertising.
     dates : tuple of str
         First and last day of the history.
     adsets : int
@@ -66,6 +68,7 @@ class RuleTuning:
     account: str
     platform: str
     currency: str
+    margin: float | None
     dates: tuple[str, str]
     adsets: int
     folds: RuleFolds
@@ -96,6 +99,18 @@ class RuleTuning:
         winner = tuning.trials.by_fold[tuning.winner].mean(axis=0)
         pairs = zip(tuning.trials.objectives, default, winner, strict=True)
         return {name: (float(self.reported(name, a)), float(self.reported(name, b))) for name, a, b in pairs}
+
+    @property
+    def spend(self) -> tuple[float, float]:
+        """Mean spend per day of the defaults and of the winner in the folds, currency; without a margin by way of ROAS."""
+        scores = self.scores
+        if self.margin is None:
+            pairs = zip(scores["revenue"], scores["roas"], strict=True)
+            default, winner = (revenue / roas if roas > 0.0 else 0.0 for revenue, roas in pairs)
+        else:
+            pairs = zip(scores["revenue"], scores["profit"], strict=True)
+            default, winner = (self.margin * revenue - profit for revenue, profit in pairs)
+        return default, winner
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -155,18 +155,21 @@ class Backtest:
             broken.append(violations(totals, self.limits, days=stage.days, ad_sets=stage.account.member.shape[1]))
         return np.stack(scores, axis=1), np.max(np.stack(broken), axis=0)
 
-    def difference(self, winner: NDArray[np.float64], default: NDArray[np.float64], objective: str) -> HoldOut:
-        """Winner minus default in one objective: on the hold-out, and what the last fold's model claimed."""
-        place = self.objectives.index(objective)
+    def differences(self, winner: NDArray[np.float64], default: NDArray[np.float64]) -> dict[str, HoldOut]:
+        """Winner minus default in every objective: on the hold-out, and what the last fold's model claimed."""
         both = np.stack([winner, default])
-
-        def of(stage: Stage) -> tuple[NDArray[np.float64], float]:
-            values = self._objectives(stage.roll(self.engine, both), stage)[..., place]
-            return values[0] - values[1], float(values[1].mean())
-
-        judged, level = of(self.judge)
-        claimed, claimed_level = of(self.stages[-1])
-        return HoldOut(judged, claimed, level, claimed_level)
+        judged, claimed = (
+            self._objectives(stage.roll(self.engine, both), stage).astype(float) for stage in (self.judge, self.stages[-1])
+        )
+        return {
+            name: HoldOut(
+                judged[0, :, i] - judged[1, :, i],
+                claimed[0, :, i] - claimed[1, :, i],
+                float(judged[1, :, i].mean()),
+                float(claimed[1, :, i].mean()),
+            )
+            for i, name in enumerate(self.objectives)
+        }
 
     def _objectives(self, totals: Totals, stage: Stage) -> NDArray[np.float64]:
         return objective_draws(totals, self.objectives, margin=self.customer.settings.margin, days=stage.days)

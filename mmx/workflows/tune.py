@@ -17,6 +17,8 @@ from mmx.data.ads.read import read_history
 from mmx.errors import NotConvergedError
 from mmx.report.tune_content import summary_content
 from mmx.report.tune_files import write_tune_files
+from mmx.rules.account import account_of
+from mmx.rules.auto import automatic
 from mmx.rules.response.settings import ResponseSettings
 from mmx.tune.problem import Floats
 from mmx.tune.rule_evidence import ModelNote, judge_winner, model_notes
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from mmx.validate.rule_folds import RuleFolds
 
 STUDIES, AUTO = "studies", "auto"
-OWN = "the configuration's own parameters"
+OWN, LEARNED = "the configuration's own parameters", "those of mmx rules auto"
 # What may differ between two runs of one study.
 FREE = {"trials", "batch", "workers", "storage", "preferences", "verdict", "shown"}
 
@@ -75,7 +77,8 @@ def run_tune(
     out, force, quiet
         Output folder, a new one under ``output.dir`` by default; whether it may be replaced; no progress.
     starts : mapping of str to array, optional
-        Vectors, (parameter,), to try right after the defaults and the configuration's own parameters, by where they come from.
+        Vectors, (parameter,), to try right after the defaults, the configuration's own parameters and those that ``mmx rules
+        auto`` learns from the days before the last fold, by where they come from: a pooled posterior's, for example.
         They count in the parameters that are searched.
     allow_unconverged : bool
         Go on although a response model's posterior cannot be used; every output says so.
@@ -87,7 +90,7 @@ def run_tune(
         If a response model's posterior cannot be used.
     """
     engine = engine_of(config)
-    given = _starts(engine, config, starts or {})
+    own = engine.space.vector(config.rules.values)
     folder = Path(out) if out is not None else default_folder(config, "tune")
     refuse_existing(folder, force)
     journal = Journal(quiet=quiet)
@@ -95,6 +98,8 @@ def run_tune(
         history = read_history(config.ads)
         folds = rule_folds(len(history.dates), history.immature_days, config.tune.backtest)
         stage.rows = len(history.dates)
+    given = {OWN: own, LEARNED: learned_start(engine, history, folds, config), **(starts or {})}
+    given = {name: vector for name, vector in given.items() if not np.array_equal(vector, engine.space.default)}
     study = study_name(config, engine, history)
     settings = _with_storage(config, study)
     check_search(settings, config.rules.margin)
@@ -143,10 +148,11 @@ def _with_storage(config: Config, study: str) -> TuneSettings:
     return settings.model_copy(update={"storage": settings.storage.model_copy(update={"url": str(path)})})
 
 
-def _starts(engine: Engine, config: Config, starts: Mapping[str, Floats]) -> dict[str, Floats]:
-    own = engine.space.vector(config.rules.values)
-    found = {} if np.array_equal(own, engine.space.default) else {OWN: own}
-    return {**found, **starts}
+def learned_start(engine: Engine, history: AccountHistory, folds: RuleFolds, config: Config) -> Floats:
+    """Parameters from the account's own distributions, of days that tuning may use."""
+    past = history.until(folds.origins[-1])
+    account = account_of(past, config.rules, month_budget=config.ads.month_budget, delay_curve=config.ads.delay_curve)
+    return automatic(past, engine.space, account=account).vector
 
 
 def response_settings(config: Config) -> ResponseSettings:
@@ -159,10 +165,10 @@ def _fit(
 ) -> tuple[Backtest, list[str]]:
     settings = config.tune
     customer = Customer(config.rules, config.ads.month_budget, tuple(config.ads.delay_curve))
-    notes = [
-        "The table shows every day as it stands now: models of earlier mornings are fitted on these numbers, without the "
-        f"{history.immature_days} days before the morning that attribution had not finished."
-    ]
+    purge = f", without the {history.immature_days} days before it, whose attribution was not finished" * bool(
+        history.immature_days
+    )
+    notes = [f"The table shows every day as it stands now: the model of an earlier morning is fitted on these numbers{purge}."]
     with journal.stage("models", label=f"fit {len(folds.origins) + 1} response models") as stage:
         backtest = prepare_backtest(
             engine,
@@ -183,8 +189,10 @@ def _fit(
         if failed and not allow_unconverged:
             raise NotConvergedError(_failed(failed))
         for note in failed:
-            notes.append(f"NOT CONVERGED: the model of {note.label} ({'; '.join(note.reasons)}); --allow-unconverged went on.")
-            stage.warn(notes[-1])
+            stage.warn(f"NOT CONVERGED: the model of {note.label}: {'; '.join(note.reasons)}")
+        if failed:
+            labels = ", ".join(note.label for note in failed)
+            notes.append(f"NOT CONVERGED: {labels}; the table of response models says why, and --allow-unconverged went on.")
     return backtest, notes
 
 
@@ -228,6 +236,7 @@ def _search(
         account=history.account,
         platform=history.platform,
         currency=history.currency,
+        margin=config.rules.margin,
         dates=(str(history.dates[0]), str(history.dates[-1])),
         adsets=len(history.adsets),
         folds=folds,

@@ -110,7 +110,7 @@ def test_the_verdict_is_that_of_paired_draws(tuned: tuple[Path, Answer], fitted:
     folder, _ = tuned
     trials, verdict = read_trials(folder / "trials.parquet"), summary_of(folder)["verdict"]
     winner = trials.vectors[trials.number.tolist().index(int(pd.read_csv(folder / "front.csv")["number"][0]))]
-    found = fitted[0].difference(winner, Engine().space.default, "profit")
+    found = fitted[0].differences(winner, Engine().space.default)["profit"]
     draws = found.draws(np.random.default_rng([1, 3])) / 7
     assert verdict["mean"] == pytest.approx(draws.mean(), rel=1e-9) and verdict["unit"] == "EUR per day"
     assert [verdict["low"], verdict["high"]] == pytest.approx(np.quantile(draws, [0.05, 0.95]), rel=1e-9)
@@ -168,7 +168,7 @@ def test_a_front_with_limits_is_searched_from_starting_points(account: Path, tmp
     starts = {"start.yaml": read_start(Engine(), start)}
     done = run_tune(config, out=tmp_path / "out", starts=starts, allow_unconverged=True, quiet=True)
     tuning, evidence = done.made.tuning, done.made.evidence
-    assert tuning.trials.engine[:2] == ("start", "start") and done.made.starts.keys() == {"start.yaml"}
+    assert tuning.trials.engine[:2] == ("start", "start") and "start.yaml" in done.made.starts
     assert [d.name for d in evidence.differences[:3]] == ["weighted gain", "profit", "stability"]
     weights = tuning.search.goals.weights / tuning.search.goals.scale
     parts = evidence.differences[1].judged * 7 * weights[0] + evidence.differences[2].judged * weights[1]
