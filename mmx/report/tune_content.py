@@ -18,7 +18,7 @@ FORMAT = 1
 def summary_content(made: RuleTuning) -> dict[str, Any]:
     """Return what was searched, found and judged; numbers that JSON cannot hold are null."""
     tuning, evidence = made.tuning, made.evidence
-    goals, trials, verdict = tuning.search.goals, tuning.trials, evidence.verdict
+    verdict = evidence.verdict
     content = {
         "format": FORMAT,
         "name": made.name,
@@ -48,21 +48,7 @@ def summary_content(made: RuleTuning) -> dict[str, Any]:
         "luck": _luck(made),
         "replay": None if evidence.replay is None else vars(evidence.replay),
         "models": [vars(note) for note in evidence.models],
-        "search": {
-            "engine": made.engine,
-            "storage": made.storage,
-            "seed": made.seed,
-            "trials": len(trials),
-            "feasible": int((trials.violation <= 0.0).sum()),
-            "objectives": dict(zip(goals.names, goals.weights.tolist(), strict=True)),
-            "multi": goals.multi,
-            "constraints": list(trials.constraints),
-            "screening": tuning.screening.sentence,
-            "without_effect": list(tuning.screening.dead),
-            "searched": list(tuning.search.names),
-            "starts": list(made.starts),
-            "importances": tuning.importances,
-        },
+        "search": _search(made),
         "days": {
             "first": made.dates[0],
             "last": made.dates[1],
@@ -79,6 +65,26 @@ def summary_content(made: RuleTuning) -> dict[str, Any]:
     }
     plain: dict[str, Any] = _finite(content)
     return plain
+
+
+def _search(made: RuleTuning) -> dict[str, Any]:
+    tuning, trials = made.tuning, made.tuning.trials
+    goals = tuning.search.goals
+    return {
+        "engine": made.engine,
+        "storage": made.storage,
+        "seed": made.seed,
+        "trials": len(trials),
+        "feasible": int((trials.violation <= 0.0).sum()),
+        "objectives": dict(zip(goals.names, goals.weights.tolist(), strict=True)),
+        "multi": goals.multi,
+        "constraints": list(trials.constraints),
+        "screening": tuning.screening.sentence,
+        "without_effect": list(tuning.screening.dead),
+        "searched": list(tuning.search.names),
+        "starts": list(made.starts),
+        "importances": tuning.importances,
+    }
 
 
 def _difference(one: Difference, mass: float) -> dict[str, Any]:
