@@ -2,9 +2,9 @@
 
 A negative binomial count is a Poisson count of a random mean. The mean is log-normal here, with the mean and the variance of
 the gamma law: ``m exp(s z - s^2 / 2)``, ``s^2 = log(1 + dispersion^2)``. The shape is another one where days vary widely: at
-a dispersion of 1 and a mean of 3 no count at all has the chance .19 instead of .25; at a half they agree to .01. The Poisson quantile of a uniform number is summed up
-where the mean is small, else Giles' normal expansion (2016, Approximation of the inverse Poisson cumulative distribution
-function, equations 6 and 7).
+a dispersion of 1 and a mean of 3 no count at all has the chance .19 instead of .25; at a half they agree to .01. The Poisson
+quantile of a uniform number is summed up where the mean is small, else Giles' normal expansion (2016, Approximation of the
+inverse Poisson cumulative distribution function, equations 6 and 7).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The log density of a part of the response model, stated once, in JAX; see ``structure`` for the linear predictor.
 
-Given the scales everything else is Gaussian: campaign and ad-set levels, pooled slopes, and the two autoregressive processes. All
-are sampled as standard normals that the scales multiply (Betancourt and Girolami 2015): few campaigns, quiet days and short
+Given the scales everything else is Gaussian: campaign and ad-set levels, pooled slopes, and the two autoregressive processes.
+All are sampled as standard normals that the scales multiply (Betancourt and Girolami 2015): few campaigns, quiet days and short
 histories say too little of an effect for its own coordinate, and the quick path gives samplers the linear correlations.
 """
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mmx.rules.response.data import Prepared, weekday_contrasts
+from mmx.rules.response.bases import weekday_contrasts
+from mmx.rules.response.data import Prepared
 from mmx.rules.response.settings import ResponseSettings
 from mmx.rules.response.simulate import LINKS, Carry, Draw
 from mmx.rules.response.structure import Structure
@@ -179,7 +180,9 @@ def with_new(
     return draw._replace(**wider), Carry(exposure, carry.day, np.concatenate([carry.drift, drift], axis=1))
 
 
-def _unseen(rng: np.random.Generator, common: dict[str, Floats], campaigns: Sequence[int | None], draws: int) -> dict[str, Floats]:
+def _unseen(
+    rng: np.random.Generator, common: dict[str, Floats], campaigns: Sequence[int | None], draws: int
+) -> dict[str, Floats]:
     """Levels, slopes and dispersion of new ad sets, draws last."""
     shape = (len(campaigns), draws)
     fresh = common["account"] + common["campaign_sd"] * rng.standard_normal(shape)

@@ -19,7 +19,9 @@ def grid(count: int = COUNT) -> tuple[np.ndarray, np.ndarray]:
 def test_poisson_quantiles_are_those_of_scipy(mean: float) -> None:
     """Exact where they are summed; elsewhere one off at a few uniform numbers in a thousand."""
     uniform, normal = grid()
-    found = np.asarray(jax.jit(poisson)(np.full(COUNT, mean, np.float32), uniform.astype(np.float32), normal.astype(np.float32)))
+    found = np.asarray(
+        jax.jit(poisson)(np.full(COUNT, mean, np.float32), uniform.astype(np.float32), normal.astype(np.float32))
+    )
     expected = stats.poisson(mean).ppf(uniform)
     off = found != expected
     assert off.mean() < (1e-3 if mean < 3 else 1e-2)

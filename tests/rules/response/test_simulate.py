@@ -46,7 +46,9 @@ def oracle(d: Draw, c: Carry, budget: np.ndarray, weekday: int, noise: np.ndarra
     z = dict(zip(NOISE, noise, strict=True))
     day = [d.day_keep[k] * c.day[k] + np.sqrt(1 - d.day_keep[k] ** 2) * d.day_sd[k] * z[f"day_{k}"][0] for k in range(3)]
     drift = np.zeros((3, ADSETS))
-    rows = {name: np.zeros(ADSETS) for name in ("spend", "impressions", "click_mean", "clicks", "purchases", "revenue", "expected")}
+    rows = {
+        name: np.zeros(ADSETS) for name in ("spend", "impressions", "click_mean", "clicks", "purchases", "revenue", "expected")
+    }
     for a in range(ADSETS):
         for k in range(3):
             drift[k, a] = d.drift_keep * c.drift[k, a] + np.sqrt(1 - d.drift_keep**2) * d.drift_sd[k] * z[f"drift_{k}"][a]
@@ -71,7 +73,9 @@ def oracle(d: Draw, c: Carry, budget: np.ndarray, weekday: int, noise: np.ndarra
         clicks = count(rows["impressions"][a] * rate, d.click_dispersion, z["click_rate"][a], z["click_uniform"][a])
         rows["clicks"][a] = min(clicks, rows["impressions"][a])
         conversion = np.exp(eta[2])
-        purchases = count(rows["clicks"][a] * conversion, d.purchase_dispersion, z["purchase_rate"][a], z["purchase_uniform"][a])
+        purchases = count(
+            rows["clicks"][a] * conversion, d.purchase_dispersion, z["purchase_rate"][a], z["purchase_uniform"][a]
+        )
         rows["purchases"][a] = purchases
         variance = np.log1p(np.expm1(d.amount_sd**2) / max(purchases, 1))
         rows["revenue"][a] = purchases * np.exp(d.log_amount[a] - variance / 2 + np.sqrt(variance) * z["amount"][a])
@@ -89,7 +93,9 @@ def test_a_day_is_that_of_the_oracle() -> None:
         for lane in range(LANES):
             mine = (type(tree)(*(value[..., lane] for value in tree)) for tree in (draw, carry))
             state, rows = oracle(*mine, budget[:, lane], day, noise[day][..., lane])
-            found = dict(zip(("spend", "impressions", "clicks", "purchases", "revenue"), answer.metrics[:, :, lane], strict=False))
+            found = dict(
+                zip(("spend", "impressions", "clicks", "purchases", "revenue"), answer.metrics[:, :, lane], strict=False)
+            )
             np.testing.assert_allclose(found["spend"], rows["spend"], rtol=1e-12)
             np.testing.assert_allclose(found["impressions"], rows["impressions"], rtol=1e-12)
             np.testing.assert_allclose(answer.expected_revenue[:, lane], rows["expected"], rtol=1e-12)
