@@ -7,7 +7,6 @@ weight zero. A cell counts where the ad set had a budget and spent: other days s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +15,10 @@ import numpy.typing as npt
 
 from mmx.data.ads.history import AccountHistory
 from mmx.errors import DataError
+from mmx.rules.response.bases import drift_basis, weekday_contrasts, weekdays
+from mmx.rules.response.delay import reported_share
 from mmx.rules.response.settings import ResponseSettings, Slope
-from mmx.rules.response.structure import WEEKDAYS, Structure
+from mmx.rules.response.structure import Structure
 
 Floats = npt.NDArray[np.float64]
 Shape = tuple[int, int, int]  # Days, ad sets, campaigns.
@@ -117,50 +118,6 @@ def prepare(
     for name, part in _parts(table, cell, share, regressors, constants, settings).items():
         structures[name], inputs[name] = _finish(part, common, shape, settings)
     return Prepared(structures, inputs, constants)
-
-
-def reported_share(days: int, immature_days: int, reported: Sequence[float] | None) -> Floats:
-    """Share of each day's purchases that is reported after the last day, (day,); 0 where it is not known."""
-    age = np.arange(days)[::-1]
-    if reported is None:
-        return np.where(age < immature_days, 0.0, 1.0)
-    return np.where(age < len(reported), np.asarray(reported)[np.minimum(age, len(reported) - 1)], 1.0)
-
-
-def estimate_reported(early: Sequence[AccountHistory], late: AccountHistory) -> tuple[float, ...]:
-    """Share of purchases reported after 0, 1, ... days, from what earlier histories of the account showed.
-
-    Parameters
-    ----------
-    early : sequence of AccountHistory
-        Histories taken before, with the ad sets of ``late`` in the same order. Days on which ``late`` is immature are left out.
-    late : AccountHistory
-
-    Returns
-    -------
-    tuple of float
-        One per immature day, rising, at most 1.
-
-    Raises
-    ------
-    DataError
-        If no day of an earlier history is mature in the later one.
-    """
-    seen, final = np.zeros(late.immature_days), np.zeros(late.immature_days)
-    mature = {date: row for row, date in enumerate(late.dates[: len(late.dates) - late.immature_days])}
-    for before in early:
-        for age in range(min(late.immature_days, len(before.dates))):
-            row = mature.get(before.dates[-1 - age])
-            if row is not None:
-                seen[age] += before.metric("purchases")[-1 - age].sum()
-                final[age] += late.metric("purchases")[row, : len(before.adsets)].sum()
-    if (final <= 0).any():
-        raise DataError(
-            f"the delay of attribution cannot be estimated: purchases of an age of {int(np.argmin(final))} days are in none of "
-            f"{len(early)} earlier histories, or not final in the later one. Keep exports of more days, or state ads.reported"
-        )
-    rising = np.maximum.accumulate(np.minimum(seen / final, 1.0))
-    return tuple(float(share) for share in rising)
 
 
 def _padded(values: np.ndarray, shape: Shape) -> Floats:
@@ -313,31 +270,6 @@ def _common(history: AccountHistory, shape: Shape, settings: ResponseSettings) -
         "weekday_basis": settings.priors.weekday * weekday_contrasts()[weekdays(dates)],
         "drift_basis": drift_basis(days, settings.knot_days, settings.knot_correlation),
     }
-
-
-def weekdays(dates: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
-    """Weekday of dates, Monday 0."""
-    found: npt.NDArray[np.int64] = (dates.astype("datetime64[D]").astype(np.int64) + 3) % 7
-    return found
-
-
-def weekday_contrasts() -> Floats:
-    """Orthonormal contrasts of seven weekdays, (weekday, 6): every effect has the same variance, and all sum to zero."""
-    basis = np.linalg.qr(np.column_stack([np.ones(7), np.eye(7)[:, :WEEKDAYS]]))[0][:, 1:]
-    return np.asarray(basis * math.sqrt(7.0 / 6.0))
-
-
-def drift_basis(days: int, knot_days: int, correlation: float) -> Floats:
-    """Straight lines between knots times the factor of an autoregressive process over the knots, (day, knot).
-
-    The last knot is the last day, so that standard normals give a drift of unit variance there; knots are in order of time.
-    """
-    knots = -(-(days - 1) // knot_days) + 1
-    place = (knots - 1) - (days - 1 - np.arange(days)) / knot_days
-    lines = np.maximum(1.0 - np.abs(place[:, None] - np.arange(knots)), 0.0)
-    lag = np.abs(np.subtract.outer(np.arange(knots), np.arange(knots)))
-    found: Floats = lines @ np.linalg.cholesky(correlation**lag)
-    return found
 
 
 def _finish(part: _Part, common: dict[str, Any], shape: Shape, settings: ResponseSettings) -> tuple[Structure, dict[str, Any]]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mmx.rules.response.data import Prepared, weekday_contrasts
+from mmx.rules.response.bases import weekday_contrasts
+from mmx.rules.response.data import Prepared
 from mmx.rules.response.settings import ResponseSettings
 from mmx.rules.response.simulate import LINKS, Carry, Draw
 from mmx.rules.response.structure import Structure

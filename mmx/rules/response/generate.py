@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.data.ads.history import AccountHistory
-from mmx.rules.response.data import drift_basis, weekday_contrasts, weekdays
+from mmx.rules.response.bases import drift_basis, weekday_contrasts, weekdays
 from mmx.rules.response.settings import ResponseSettings, Slope
 
 Floats = npt.NDArray[np.float64]
@@ -78,8 +78,8 @@ def simulate(
     x = log_budget - log_budget.mean(axis=0)
     level, common = drawn.level("delivery"), drawn.scale("delivery", "dispersion", prior.noise)
     own = drawn.scale("delivery", "dispersion_sd", prior.noise)
-    sd = common * np.exp(own * rng.standard_normal(adsets))
-    delivered = level + drawn.slope("delivery", prior.delivery) * x + sd * rng.standard_normal(x.shape)
+    spread = sd * np.exp(own * rng.standard_normal(adsets))
+    delivered = level + drawn.slope("delivery", prior.delivery) * x + spread * rng.standard_normal(x.shape)
     delivered = np.minimum(delivered, math.log(settings.cap))
     off = delivered - delivered.mean(axis=0)
     eta = {name: drawn.level(name) + drawn.slope(name, getattr(prior, name)) * x + drawn.daily(name) for name in _CHAIN}

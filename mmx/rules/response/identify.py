@@ -68,9 +68,9 @@ def identify(constants: Constants, slope: Floats, settings: ResponseSettings, ad
     if share == 1.0:
         verdict = "prior-dominated"
         sentence = (
-            f"No ad set's budget says how purchases answer to it: typically budgets moved by {100 * typical:.1f} % around the "
-            f"ad set's and the day's mean, and the posterior of elasticities is {100 * float(np.median(learned)):.0f} % as "
-            "wide as the prior. What follows rests on the prior; move budgets, at random if possible, to learn."
+            f"No ad set's budget says how purchases answer to it: typically budgets moved by {100 * typical:.1f} % around "
+            f"the ad set's and the day's mean, and the posterior of elasticities is {100 * float(np.median(learned)):.0f} % "
+            "as wide as the prior. What follows rests on the prior; move budgets, at random if possible, to learn."
         )
     else:
         verdict = "learned" if share == 0.0 else "partly prior-dominated"

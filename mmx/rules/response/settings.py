@@ -52,11 +52,19 @@ class ResponsePriors:
     day_correlation: tuple[float, float] = (2.0, 2.0)
 
 
-NUTS = SamplerSettings(
-    name="nutpie", chains=4, tune=400, warm_tune=200, draws=500, thin=1, target_accept=0.9, max_depth=10,
+LEAST_PROPOSALS = 50
+_SAMPLER = SamplerSettings(
+    name="nutpie",
+    chains=4,
+    tune=400,
+    warm_tune=200,
+    draws=500,
+    thin=1,
+    target_accept=0.9,
+    max_depth=10,
     retry_target_accept=0.98,
-)  # fmt: skip
-GATE = GateSettings(max_rhat=1.01, min_ess=400, min_ebfmi=0.3, max_divergences=0)
+)
+_GATE = GateSettings(max_rhat=1.01, min_ess=400, min_ebfmi=0.3, max_divergences=0)
 
 
 @dataclass(frozen=True)
@@ -82,8 +90,10 @@ class ResponseSettings:
         Points at which the quick path weighs the scales; several per kept draw are better.
     method : {"laplace", "nuts", "auto"}
         ``auto`` is the quick path, and NUTS for a part whose weights have a Pareto k above ``max_khat``.
-    max_khat : float
-        Above it the quick path does not count as converged (Vehtari et al. 2024, Pareto smoothed importance sampling).
+    max_khat, least_effective : float
+        The quick path fails where the weights' Pareto k is above the one (Vehtari et al. 2024, Pareto smoothed importance
+        sampling) and their effective number below the other, as a share of the points: of weights that are nearly equal the k
+        says little.
     least_variation : float
         Standard deviation of an ad set's log budget around its own and the day's mean below which nothing can be learned.
     least_learned : float
@@ -102,7 +112,12 @@ class ResponseSettings:
     proposals: int = 128
     method: Method = "laplace"
     max_khat: float = 0.7
+    least_effective: float = 0.5
     least_variation: float = 0.05
     least_learned: float = 0.8
-    sampler: SamplerSettings = NUTS
-    gate: GateSettings = GATE
+    sampler: SamplerSettings = _SAMPLER
+    gate: GateSettings = _GATE
+
+    def __post_init__(self) -> None:
+        if self.proposals < LEAST_PROPOSALS:
+            raise ValueError(f"proposals: at least {LEAST_PROPOSALS} points are needed to judge their weights")

@@ -91,9 +91,10 @@ class Carry(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A day: ``metrics (6, ad set)`` in the order of ``METRICS``, as finally attributed; ``expected_revenue (ad set,)``.
+    """A day: ``metrics (6, ad set)`` in the order of ``history.METRICS``, as finally attributed, and ``expected_revenue``.
 
-    The latter is the mean of revenue given the day's spend, drift and day effects, without the luck of counts and amounts.
+    The latter, (ad set,), is the mean of revenue given the day's spend, drift and day effects, without the luck of counts
+    and amounts.
     """
 
     metrics: Any

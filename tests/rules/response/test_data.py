@@ -7,7 +7,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.jax_setup import jax
-from mmx.rules.response import data
+from mmx.rules.response import bases, data, delay
 from mmx.rules.response.data import prepare
 from mmx.rules.response.density import log_density_of
 
@@ -86,9 +86,9 @@ def test_the_delay_curve_is_found_in_earlier_exports() -> None:
         for age, share in enumerate(curve):
             metrics[day - 1 - age, :, 3] *= share
         early.append(replace(late.until(day), metrics=metrics))
-    np.testing.assert_allclose(data.estimate_reported(early, late), curve, rtol=1e-12)
+    np.testing.assert_allclose(delay.estimate_reported(early, late), curve, rtol=1e-12)
     with pytest.raises(DataError, match="Keep exports of more days"):
-        data.estimate_reported(early[:0], late)
+        delay.estimate_reported(early[:0], late)
 
 
 def test_variation_is_what_two_way_means_leave() -> None:
@@ -107,13 +107,13 @@ def test_variation_is_what_two_way_means_leave() -> None:
 
 
 def test_drift_and_weekdays_have_the_variance_that_their_scales_say() -> None:
-    basis = data.drift_basis(57, 14, 0.8)
+    basis = bases.drift_basis(57, 14, 0.8)
     np.testing.assert_allclose((basis[[0, 14, 28, 42, 56]] ** 2).sum(axis=1), 1.0)
     assert basis[-1] @ basis[-15] == pytest.approx(0.8)
-    contrasts = data.weekday_contrasts()
+    contrasts = bases.weekday_contrasts()
     np.testing.assert_allclose((contrasts**2).sum(axis=1), 1.0)
     np.testing.assert_allclose(contrasts.sum(axis=0), 0.0, atol=1e-12)
-    assert data.weekdays(np.array(["2026-11-30", "2026-12-06"], dtype="datetime64[D]")).tolist() == [0, 6]
+    assert bases.weekdays(np.array(["2026-11-30", "2026-12-06"], dtype="datetime64[D]")).tolist() == [0, 6]
 
 
 def test_what_cannot_be_fitted_says_why() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmx.jax_setup import jax, jnp
-from mmx.rules.response import arrow, laplace
+from mmx.rules.response import arrow, effects, laplace
 from mmx.rules.response.climb import Evaluation, maximum
 
 from .small import prepared
@@ -65,32 +65,32 @@ def test_the_climb_finds_a_maximum_whose_inner_solution_moves() -> None:
 
 
 @pytest.mark.parametrize("part", ["delivery", "purchases"])
-def test_newton_ends_where_the_gradient_of_the_density_is_zero(part: str) -> None:
-    """In coordinates of the density, and its curvature is that of the arrow: by automatic differentiation."""
+def test_its_value_is_laplaces_formula_in_the_coordinates_of_the_density(part: str) -> None:
+    """Where the gradient is zero, with the curvature by differences of the gradient."""
     from mmx.rules.response.density import log_density_of
 
     structure, inputs = prepared().structures[part], prepared().inputs[part]
     theta, size = laplace.first_scales(structure, inputs) + 0.3, structure.dim - structure.hyper_size
-    value, _, q = laplace.compiled(structure)(theta, inputs, np.zeros(size), np.zeros(size))
-    density = log_density_of(structure)
+    value, _, q = effects.compiled(structure)(theta, inputs, np.zeros(size), np.zeros(size))
+    density = jax.jit(jax.value_and_grad(log_density_of(structure)))
 
-    def of_effects(z: jax.Array) -> jax.Array:
-        return density(jnp.concatenate([theta, z]), inputs)
+    def slope(z: np.ndarray) -> np.ndarray:
+        return np.asarray(density(np.concatenate([theta, z]), inputs)[1])[structure.hyper_size :]
 
     z = np.asarray(q)[structure.hyper_size :]
-    slope = np.asarray(jax.jit(jax.grad(of_effects))(z))
-    assert np.abs(slope).max() < 1e-3
-    hessian = np.asarray(jax.jit(jax.hessian(of_effects))(z))
-    expected = float(of_effects(z)) + 0.5 * size * np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(-hessian)[1]
-    assert float(value) == pytest.approx(expected, abs=1e-4)
+    assert np.abs(slope(z)).max() < 1e-3
+    hessian = np.stack([(slope(z + step) - slope(z - step)) / 2e-4 for step in 1e-4 * np.eye(size)])
+    height = float(density(np.asarray(q), inputs)[0])
+    expected = height + 0.5 * size * np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(-0.5 * (hessian + hessian.T))[1]
+    assert float(value) == pytest.approx(expected, abs=1e-3)
 
 
 def test_amounts_have_the_posterior_of_quadrature() -> None:
     """Two scales and a spread: the smallest part, with many orders, is normal in its levels given the scales, and so exact."""
     structure, inputs = prepared().structures["amounts"], prepared().inputs["amounts"]
     quick = laplace.sample(structure, inputs, 400, 400, seed=2)
-    assert quick.converged and quick.khat < 0.7
-    evaluate, size = laplace.compiled(structure), structure.dim - structure.hyper_size
+    assert quick.converged
+    evaluate, size = effects.compiled(structure), structure.dim - structure.hyper_size
     axes = [np.linspace(-4.5, 1.2, 24), np.linspace(-3.5, 1.2, 24)]
     spread = quick.top.theta[2] + np.sqrt(1.0 / quick.top.hessian[2, 2]) * np.linspace(-3.5, 3.5, 7)
     grid = np.stack(np.meshgrid(*axes, spread, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -116,7 +116,7 @@ def test_resampling_keeps_the_weights() -> None:
 
 def test_the_normal_law_at_the_maximum_has_the_curvature_of_the_density() -> None:
     structure, inputs = prepared().structures["amounts"], prepared().inputs["amounts"]
-    top = laplace.sample(structure, inputs, 16, 16, seed=2).top
+    top = laplace.sample(structure, inputs, 64, 64, seed=2).top
     draws = laplace.normal_draws(structure, inputs, top, 4000, seed=3)
     theta = draws[:, : structure.hyper_size]
     np.testing.assert_allclose(theta.mean(axis=0), top.theta, atol=0.15)
