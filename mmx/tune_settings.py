@@ -121,7 +121,7 @@ class ResponseFitSettings(Frozen):
 
     method: Literal["laplace", "nuts", "auto"]
     draws: Annotated[int, Field(ge=4)]
-    proposals: Annotated[int, Field(ge=20)]
+    proposals: Annotated[int, Field(ge=50)]
 
 
 class TuneSettings(Frozen):

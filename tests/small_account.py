@@ -13,7 +13,7 @@ DAYS = 84
 # One number of lanes for folds and judge: roll-outs compile once.
 QUICK = (
     "tune.backtest={folds: 2, horizon: 7, shortest: 28, draws: 20, judge_draws: 20}",
-    "tune.response={method: laplace, draws: 40, proposals: 40}",
+    "tune.response={method: laplace, draws: 40, proposals: 60}",
     "tune.screening={method: morris, keep: [3, 5], trajectories: 2}",
     "tune.trials=24",
     "tune.batch=12",

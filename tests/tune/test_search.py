@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -125,8 +127,8 @@ def found_in(some: np.ndarray, many: np.ndarray) -> bool:
 def test_a_trial_of_a_dead_process_is_tried_again(tmp_path: Path) -> None:
     """A process takes three trials of a journal and dies at once; the default among them is not lost."""
     file = tmp_path / "study.journal"
-    pid = os.spawnve(os.P_NOWAIT, os.sys.executable, [os.sys.executable, "-c", DIES], {**os.environ, "FILE": str(file)})  # type: ignore[attr-defined]
-    os.waitpid(pid, 0)
+    subprocess.run([sys.executable, "-c", DIES], env={**os.environ, "FILE": str(file)}, check=False)
+
     found = run("tpe", storage={"url": str(file)})
     assert len(found.trials) == 40 and "start" in found.trials.engine
     import optuna
@@ -139,6 +141,8 @@ def test_a_trial_of_a_dead_process_is_tried_again(tmp_path: Path) -> None:
 
 DIES = """
 import os
+import subprocess
+import sys
 from tests.tune import problems
 from mmx.tune import asking
 from mmx.tune.search import tune

@@ -78,7 +78,7 @@ def simulate(
     x = log_budget - log_budget.mean(axis=0)
     level, common = drawn.level("delivery"), drawn.scale("delivery", "dispersion", prior.noise)
     own = drawn.scale("delivery", "dispersion_sd", prior.noise)
-    spread = sd * np.exp(own * rng.standard_normal(adsets))
+    spread = common * np.exp(own * rng.standard_normal(adsets))
     delivered = level + drawn.slope("delivery", prior.delivery) * x + spread * rng.standard_normal(x.shape)
     delivered = np.minimum(delivered, math.log(settings.cap))
     off = delivered - delivered.mean(axis=0)
