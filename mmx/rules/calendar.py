@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmx.data.ads.history import WEEK, weekdays
 from mmx.jax_setup import jax, jnp
 from mmx.rules.context import Day
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from mmx.data.ads.history import AccountHistory
     from mmx.rules_settings import RulesSettings
 
-YEAR, WEEK, AFTER_PROMOTION = 365.25, 7, 3
+YEAR, AFTER_PROMOTION = 365.25, 3
 FEWEST_WEEKS = 4
 
 
@@ -50,11 +51,6 @@ def learn_calendar(history: AccountHistory) -> Calendar:
     columns = [_rate(purchases[:, a], spend[:, a]) for a in range(purchases.shape[1])]
     own = [_shrunk(rate - account[weekday], weekday, np.nanmean(rate) if np.isfinite(rate).any() else 0.0) for rate in columns]
     return Calendar(account, np.stack(own, axis=1), _wave(total - account[weekday], history.dates[:days]))
-
-
-def weekdays(dates: NDArray[np.datetime64]) -> NDArray[np.intp]:
-    """Monday is 0."""
-    return (dates.astype("datetime64[D]").astype(int) + 3) % WEEK
 
 
 def _rate(purchases: NDArray[np.float64], spend: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+WEEK = 7
 METRICS = ("spend", "impressions", "clicks", "purchases", "revenue", "reach")
 
 
@@ -77,3 +78,8 @@ class AccountHistory:
         return replace(
             self, dates=self.dates[:day], metrics=self.metrics[:day], budget=self.budget[:day], propensity=propensity
         )
+
+
+def weekdays(dates: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    """Day of the week of dates, Monday 0."""
+    return np.asarray((dates.astype("datetime64[D]").astype(np.int64) + 3) % WEEK)

@@ -12,12 +12,6 @@ from mmx.rules.response.structure import WEEKDAYS
 Floats = npt.NDArray[np.float64]
 
 
-def weekdays(dates: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
-    """Weekday of dates, Monday 0."""
-    found: npt.NDArray[np.int64] = (dates.astype("datetime64[D]").astype(np.int64) + 3) % 7
-    return found
-
-
 def weekday_contrasts() -> Floats:
     """Orthonormal contrasts of seven weekdays, (weekday, 6): every effect has the same variance, and all sum to zero."""
     basis = np.linalg.qr(np.column_stack([np.ones(7), np.eye(7)[:, :WEEKDAYS]]))[0][:, 1:]

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mmx.data.ads.history import AccountHistory
+from mmx.data.ads.history import AccountHistory, weekdays
 from mmx.errors import DataError
-from mmx.rules.response.bases import drift_basis, weekday_contrasts, weekdays
+from mmx.rules.response.bases import drift_basis, weekday_contrasts
 from mmx.rules.response.delay import reported_share
 from mmx.rules.response.settings import ResponseSettings, Slope
 from mmx.rules.response.structure import Structure

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mmx.data.ads.history import AccountHistory
-from mmx.rules.response.bases import drift_basis, weekday_contrasts, weekdays
+from mmx.data.ads.history import AccountHistory, weekdays
+from mmx.rules.response.bases import drift_basis, weekday_contrasts
 from mmx.rules.response.settings import ResponseSettings, Slope
 
 Floats = npt.NDArray[np.float64]

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mmx.data.ads.history import weekdays
 from mmx.worlds.accounts.luck import Floats
 
 YEAR = 365.25
@@ -68,11 +69,6 @@ def make_calendar(rng: np.random.Generator, days: int, campaigns: int, platform:
     tracking = np.where(_spells(rng, days, every=120.0, length=(1, 2)), 0.1, 1.0)
     left, begins, allowance = _periods(dates, platform)
     return Calendar(dates, demand, price, promotion, stock, tracking, left, begins, allowance)
-
-
-def weekdays(dates: NDArray[np.datetime64]) -> NDArray[np.int64]:
-    """Day of the week, Monday 0."""
-    return np.asarray((dates.astype("datetime64[D]").astype(np.int64) + 3) % 7)
 
 
 def _periods(dates: NDArray[np.datetime64], platform: str) -> tuple[NDArray[np.int64], NDArray[np.bool_], Floats]:

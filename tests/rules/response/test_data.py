@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mmx.data.ads.history import weekdays
 from mmx.errors import DataError
 from mmx.jax_setup import jax
 from mmx.rules.response import bases, data, delay
@@ -113,7 +114,7 @@ def test_drift_and_weekdays_have_the_variance_that_their_scales_say() -> None:
     contrasts = bases.weekday_contrasts()
     np.testing.assert_allclose((contrasts**2).sum(axis=1), 1.0)
     np.testing.assert_allclose(contrasts.sum(axis=0), 0.0, atol=1e-12)
-    assert bases.weekdays(np.array(["2026-11-30", "2026-12-06"], dtype="datetime64[D]")).tolist() == [0, 6]
+    assert weekdays(np.array(["2026-11-30", "2026-12-06"], dtype="datetime64[D]")).tolist() == [0, 6]
 
 
 def test_what_cannot_be_fitted_says_why() -> None:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from mmx.data.ads.history import weekdays
 from mmx.errors import ConfigError
 from mmx.worlds.accounts import KINDS, make_world
 from mmx.worlds.accounts.behaviour import step_density
-from mmx.worlds.accounts.calendar import weekdays
 from mmx.worlds.accounts.reporting import reported
 from mmx.worlds.accounts.truth import delay_curve, depth_of, impressions_of
 
