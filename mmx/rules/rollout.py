@@ -9,6 +9,7 @@ the start is used: this is no replay.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -91,6 +92,7 @@ def roll(
     *,
     immature_days: int,
     dtype: Any = np.float32,
+    threads: int = 1,
 ) -> Totals:
     """Roll parameter sets forward over posterior draws.
 
@@ -112,6 +114,8 @@ def roll(
         Days that attribution needs.
     dtype : dtype
         Precision of the roll-out.
+    threads : int
+        Blocks of lanes that are rolled side by side, once the first one has been compiled; the answer is the same.
 
     Returns
     -------
@@ -125,10 +129,12 @@ def roll(
     cast = partial(_cast, dtype=dtype)
     start, account, future = cast(start), cast(columns(account)), cast(future._replace(days=columns(future.days, 1)))
     run = partial(_compiled(engine, step, sets, draws), jnp.asarray(immature_days))
-    parts = [
-        jax.device_get(run(jnp.asarray(padded[i : i + sets].T, dtype), start, account, future))
-        for i in range(0, len(padded), sets)
-    ]
+
+    def part(first: int) -> tuple[Any, ...]:
+        return tuple(jax.device_get(run(jnp.asarray(padded[first : first + sets].T, dtype), start, account, future)))
+
+    with ThreadPoolExecutor(threads) as pool:
+        parts = [part(0), *pool.map(part, range(sets, len(padded), sets))]
     joined = [np.concatenate(values)[: len(vectors)] for values in zip(*parts, strict=True)]
     return Totals(*joined)
 
@@ -161,13 +167,14 @@ def _roll(
     wide = partial(_wide, lanes=lanes)
     window = jax.tree.map(wide, window)._replace(day=window.day)
     state = jax.tree.map(wide, state)
-    of_draw, carry = jax.tree.map(lambda x: jnp.tile(x, sets), (future.draws, future.carry))
+    of_draw, carry = jax.lax.optimization_barrier(jax.tree.map(lambda x: jnp.tile(x, sets), (future.draws, future.carry)))
 
     def one_day(held: Any, ahead: Any) -> tuple[Any, Any]:
         window, state, carry, totals, month = held
         day, noise = ahead
         decision = decide(engine, values, window, state, account, day, immature_days=immature_days)
-        carry, answer = step(of_draw, carry, decision.budget, day, jnp.tile(noise, sets))
+        luck = jax.lax.optimization_barrier(jnp.tile(noise, sets))  # laid out once: kernels that read in turns are scalar code
+        carry, answer = step(of_draw, carry, decision.budget, day, luck)
         begins = day.month_day == 1.0
         month = jnp.where(begins, 0.0, month) + jnp.sum(answer.metrics[0], axis=0)
         now = _of_day(decision, state, answer, jnp.where(_ends(day), jnp.maximum(month - account.month_budget, 0.0), 0.0))
