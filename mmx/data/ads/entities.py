@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mmx.data.ads.layouts import SPLITS
@@ -179,6 +180,9 @@ def _sum_up(con: duckdb.DuckDBPyConnection, levels: tuple[str, ...], ranges: Seq
         _write_table(con, "days_adset", lambda days: f"SELECT {parts} FROM days_ad WHERE {days} GROUP BY adset_id, day", ranges)
     sums = ", ".join(f"sum({m} ORDER BY d.id) AS {m}" for m in METRICS)
     for level, below in (("campaign", "adset"), ("account", "campaign")):
-        joined = f"days_{below} AS d JOIN names_{below} AS n ON n.id = d.id"
-        select = f"SELECT n.parent AS id, day, {sums} FROM {joined} WHERE"
-        _write_table(con, f"days_{level}", lambda days, select=select: f"{select} {days} GROUP BY n.parent, day", ranges)
+        _write_table(con, f"days_{level}", partial(_of_parents, below, sums), ranges)
+
+
+def _of_parents(below: str, sums: str, days: str) -> str:
+    joined = f"days_{below} AS d JOIN names_{below} AS n ON n.id = d.id"
+    return f"SELECT n.parent AS id, day, {sums} FROM {joined} WHERE {days} GROUP BY n.parent, day"
