@@ -127,11 +127,12 @@ def roll(
     rest = -len(vectors) % sets
     padded = np.concatenate([vectors, np.repeat(vectors[-1:], rest, axis=0)])
     cast = partial(_cast, dtype=dtype)
-    start, account, future = cast(start), cast(columns(account)), cast(future._replace(days=columns(future.days, 1)))
+    start, account, future = cast(start), columns(cast(account)), cast(future)
+    future = future._replace(days=columns(future.days, 1))
     run = partial(_compiled(engine, step, sets, draws), jnp.asarray(immature_days))
 
     def part(first: int) -> tuple[Any, ...]:
-        return tuple(jax.device_get(run(jnp.asarray(padded[first : first + sets].T, dtype), start, account, future)))
+        return tuple(jax.device_get(run(padded[first : first + sets].T.astype(dtype), start, account, future)))
 
     with ThreadPoolExecutor(threads) as pool:
         parts = [part(0), *pool.map(part, range(sets, len(padded), sets))]
@@ -162,7 +163,7 @@ def _roll(
     future: Future,
 ) -> tuple[Any, ...]:
     lanes = sets * draws
-    values = engine.values(jnp.repeat(vectors, draws, axis=1))
+    values = engine.values(jax.lax.optimization_barrier(jnp.repeat(vectors, draws, axis=1)))
     window, state = start
     wide = partial(_wide, lanes=lanes)
     window = jax.tree.map(wide, window)._replace(day=window.day)
@@ -227,10 +228,10 @@ def columns(group: Any, leading: int = 0) -> Any:
 
 
 def _cast(tree: Any, dtype: Any) -> Any:
-    """Real numbers in the roll-out's precision; whole numbers stay."""
+    """Real numbers in the roll-out's precision, whole numbers as they are; in numpy, where no shape has to be compiled."""
 
     def one(value: Any) -> Any:
-        value = jnp.asarray(value)
-        return value.astype(dtype) if jnp.issubdtype(value.dtype, jnp.floating) else value
+        value = np.asarray(value)
+        return value.astype(dtype) if np.issubdtype(value.dtype, np.floating) else value
 
     return jax.tree.map(one, tree)
