@@ -84,10 +84,13 @@ def _front(values: Floats) -> np.ndarray[Any, np.dtype[np.intp]]:
 
 
 def stored(path: Path, make: Any) -> Any:
-    """Content of a finished cell, made where it is missing."""
-    if not path.is_file():
-        path.write_text(json.dumps(make()) + "\n", encoding="utf-8")
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Content of a finished cell, made where it is missing; what could not run is tried again next time."""
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))
+    made = make()
+    if "not_run" not in made:
+        path.write_text(json.dumps(made) + "\n", encoding="utf-8")
+    return made
 
 
 def shares(cells: dict[str, list[dict[str, Any]]], reference: Floats) -> dict[str, Floats]:
