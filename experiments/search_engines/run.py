@@ -114,7 +114,7 @@ def draw(share: dict[str, Floats], marks: list[float], path: Path) -> None:
         axes.set_xlabel("CPU seconds of one process")
         axes.set_ylabel("share of the hypervolume that all found")
         axes.legend(loc="lower right")
-        canvas.heading(figure, "What engines find of the front of profit and stability; mean and range over seeds")
+        canvas.heading(figure, "What engines find of the front; mean, range over seeds")
         canvas.save(figure, path)
 
 
