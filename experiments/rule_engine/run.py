@@ -67,17 +67,17 @@ def vectors_of(settings: dict[str, Any], number: int) -> np.ndarray:
     return space.from_unit(np.clip(start + settings["spread"] * rng.standard_normal((number, len(space))), 0.01, 0.99))
 
 
-def measure(place: Path, threads: int, repeats: int) -> dict[str, Any]:
-    """Roll what lies in a file, in this process: seconds of it all and of compiling, then of more times the same."""
+def measure(place: Path, part: int, parts: int, repeats: int) -> dict[str, Any]:
+    """Roll a part of what lies in a file, in this process: seconds of it and of compiling, then of more times the same."""
     compiling: list[float] = []
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, seconds, **_: compiling.append(seconds) if event.startswith(COMPILING) else None
     )
     vectors, (start, account, future) = pickle.loads(place.read_bytes())
-    engine, out = Engine(), []
+    engine, vectors, out = Engine(), vectors[part::parts], []
     for _ in range(1 + repeats):
         wall, cpu = time.perf_counter(), time.process_time()
-        totals = roll(engine, vectors, start, account, future, step, immature_days=0, threads=threads)
+        totals = roll(engine, vectors, start, account, future, step, immature_days=0)
         out.append((time.perf_counter() - wall, time.process_time() - cpu))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
@@ -86,30 +86,38 @@ def measure(place: Path, threads: int, repeats: int) -> dict[str, Any]:
         "compile_wall": sum(compiling),
         "cpu": usage.ru_utime + usage.ru_stime,
         "peak_gb": usage.ru_maxrss / 1e6,
-        "again_wall": [wall for wall, _ in out[1:]],
         "again_cpu": [cpu for _, cpu in out[1:]],
         "revenue": float(totals.expected_revenue.mean()),
     }
 
 
 def rolled(settings: dict[str, Any], accounts: Accounts, size: dict[str, int], *, empty: bool, repeats: int) -> dict[str, Any]:
-    """Roll one size in a process of its own, from its start to its end."""
+    """Roll one size in processes of their own side by side, from their start to the last one's end."""
     history, model = accounts(size["ad_sets"])
     stage = make_stage(history, model, customer(), days=size["days"], draws=size["draws"], seed=settings["seed"])
     inputs = jax.tree.map(np.asarray, (stage.start, stage.account, stage.future))
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "inputs.pickle"
+        place, parts = Path(folder) / "inputs.pickle", settings["processes"]
         place.write_bytes(pickle.dumps((vectors_of(settings, size["parameter_sets"]), inputs)))
         environment = {name: value for name, value in os.environ.items() if not empty or name != "MMX_CACHE_DIR"}
         environment |= {"XDG_CACHE_HOME": folder} if empty else {}
-        command = [sys.executable, __file__, "--measure", str(place), "--threads", str(settings["threads"])]
+        command = [sys.executable, __file__, "--measure", str(place), "--repeats", str(repeats), "--part"]
         load, began = os.getloadavg()[0], time.perf_counter()
-        done = subprocess.run(
-            [*command, "--repeats", str(repeats)], stdout=subprocess.PIPE, text=True, check=True, env=environment
-        )
+        running = [
+            subprocess.Popen([*command, str(part), str(parts)], stdout=subprocess.PIPE, text=True, env=environment)
+            for part in range(parts)
+        ]
+        said = [process.communicate()[0] for process in running]
         wall = time.perf_counter() - began
+    if any(process.returncode for process in running):
+        raise RuntimeError("a process that was measured has failed")
+    found = [json.loads(text.splitlines()[-1]) for text in said]
+    together = {name: sum(one[name] for one in found) for name in ("first_cpu", "cpu", "peak_gb")}
+    longest = {name: max(one[name] for one in found) for name in ("first_wall", "compile_wall")}
+    again = {"again_cpu": [sum(many) for many in zip(*(one["again_cpu"] for one in found), strict=True)]}
     cells = int(np.prod(list(size.values())))
-    return {**size, "ad_set_days": cells, "wall": wall, "load_before": load, **json.loads(done.stdout.splitlines()[-1])}
+    revenue = float(np.mean([one["revenue"] for one in found]))
+    return {**size, "ad_set_days": cells, "wall": wall, "load_before": load, **together, **longest, **again, "revenue": revenue}
 
 
 def oracle_seconds(settings: dict[str, Any], accounts: Accounts) -> dict[str, Any]:
@@ -143,7 +151,7 @@ def oracle_seconds(settings: dict[str, Any], accounts: Accounts) -> dict[str, An
 
 
 def whole(settings: dict[str, Any], accounts: Accounts) -> dict[str, Any]:
-    """The roll-out of a whole search in a new process, and the oracle, in one go; the oracle's CPU seconds count."""
+    """The roll-out of a whole search in new processes, and the oracle, in one go; the oracle's CPU seconds count."""
     engine = rolled(settings, accounts, settings["whole"], empty=settings["empty_cache"], repeats=0)
     oracle = oracle_seconds(settings, accounts)
     ratio = oracle["cpu_each"] * engine["ad_set_days"] / engine["wall"]
@@ -151,10 +159,10 @@ def whole(settings: dict[str, Any], accounts: Accounts) -> dict[str, Any]:
 
 
 def growth(settings: dict[str, Any], accounts: Accounts) -> dict[str, Any]:
-    """Seconds of a base size, and with each dimension doubled, compiled before; one thread."""
+    """Seconds of a base size, and with each dimension doubled, compiled before; one process."""
     own = settings["growth"]
     sizes = {"base": own["base"]} | {name: own["base"] | {name: 2 * own["base"][name]} for name in own["doubled"]}
-    single = settings | {"threads": 1}
+    single = settings | {"processes": 1}
     return {name: rolled(single, accounts, size, empty=False, repeats=own["repeats"]) for name, size in sizes.items()}
 
 
@@ -188,11 +196,11 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--smoke", action="store_true", help="check that the study runs")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of the stored parts")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--threads", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--part", type=int, nargs=2, default=(0, 1), help=argparse.SUPPRESS)
     parser.add_argument("--repeats", type=int, default=0, help=argparse.SUPPRESS)
     given = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
     if given.measure:
-        print(json.dumps(measure(given.measure, given.threads, given.repeats)))
+        print(json.dumps(measure(given.measure, *given.part, given.repeats)))
         return {}
     settings = yaml.safe_load((HERE / "config.yaml").read_text(encoding="utf-8"))
     settings |= settings["smoke"] if given.smoke else {}

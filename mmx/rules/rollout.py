@@ -9,7 +9,6 @@ the start is used: this is no replay.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -92,7 +91,6 @@ def roll(
     *,
     immature_days: int,
     dtype: Any = np.float32,
-    threads: int = 1,
 ) -> Totals:
     """Roll parameter sets forward over posterior draws.
 
@@ -114,8 +112,6 @@ def roll(
         Days that attribution needs.
     dtype : dtype
         Precision of the roll-out.
-    threads : int
-        Blocks of lanes that are rolled side by side, once the first one has been compiled; the answer is the same.
 
     Returns
     -------
@@ -130,12 +126,9 @@ def roll(
     start, account, future = cast(start), columns(cast(account)), cast(future)
     future = future._replace(days=columns(future.days, 1))
     run = partial(_compiled(engine, step, sets, draws), jnp.asarray(immature_days))
-
-    def part(first: int) -> tuple[Any, ...]:
-        return tuple(jax.device_get(run(padded[first : first + sets].T.astype(dtype), start, account, future)))
-
-    with ThreadPoolExecutor(threads) as pool:
-        parts = [part(0), *pool.map(part, range(sets, len(padded), sets))]
+    parts = [
+        jax.device_get(run(padded[i : i + sets].T.astype(dtype), start, account, future)) for i in range(0, len(padded), sets)
+    ]
     joined = [np.concatenate(values)[: len(vectors)] for values in zip(*parts, strict=True)]
     return Totals(*joined)
 
