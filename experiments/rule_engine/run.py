@@ -207,8 +207,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     given.out.mkdir(parents=True, exist_ok=True)
     accounts = Accounts(settings)
     found = {
-        "whole": stored(given.out / "whole.json", lambda: whole(settings, accounts)),
         "growth": stored(given.out / "growth.json", lambda: growth(settings, accounts)),
+        "whole": stored(given.out / "whole.json", lambda: whole(settings, accounts)),
     }
     show(found["whole"], found["growth"])
     return found
