@@ -128,6 +128,8 @@ def one(settings: dict[str, Any], cell: dict[str, Any], work: Path) -> dict[str,
     result["input_gb"] = size_of(inputs)
     result["full"] = timed(config, out)
     result["output_gb"] = {p.name: size_of(p) for p in sorted(out.iterdir()) if p.is_dir()}
+    if cell.get("first_only"):
+        return result
     result["unchanged"] = timed(config, out)
     late.rename(inputs / "2999.parquet")
     result["one_day_more"] = timed(config, out)
@@ -153,9 +155,10 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     given.out.mkdir(parents=True, exist_ok=True)
     results = []
     for cell in settings["cells"]:
-        store = given.out / f"{cell['millions']:g}_million.json"
+        name = f"{cell['millions']:g}_million{'_first' if cell.get('first_only') else ''}"
+        store = given.out / f"{name}.json"
         if not store.is_file():
-            work = (given.work or given.out) / f".work-{cell['millions']:g}"
+            work = (given.work or given.out) / f".work-{name}"
             try:
                 store.write_text(json.dumps(one(settings, cell, work), indent=1) + "\n", encoding="utf-8")
             finally:
@@ -166,12 +169,14 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     )
     print(f"| {columns} |\n|{'---|' * (columns.count('|') + 1)}")
     for r in results:
-        full, more = r["full"], r["one_day_more"]
+        full, more = r["full"], r.get("one_day_more")
         sizes = f"{r['input_gb']:.3g} GB | {sum(r['output_gb'].values()):.3g} GB"
         first = f"{full['seconds']:.0f} s | {full['cpu_seconds']:.0f} s | {full['peak_gb']:.2f} GB"
-        later = f"{r['unchanged']['seconds']:.1f} s | {more['seconds']:.0f} s | {more['cpu_seconds']:.0f} s"
-        months = f"{more['computed']} of {more['computed'] + more['kept']}"
-        print(f"| {r['rows']:,} | {', '.join(r['levels'])} | {sizes} | {first} | {later} | {months} |")
+        later = "| | | "
+        if more is not None:
+            later = f"{r['unchanged']['seconds']:.1f} s | {more['seconds']:.0f} s | {more['cpu_seconds']:.0f} s | "
+            later += f"{more['computed']} of {more['computed'] + more['kept']}"
+        print(f"| {r['rows']:,} | {', '.join(r['levels'])} | {sizes} | {first} | {later} |")
     return results
 
 

@@ -123,11 +123,11 @@ def roll(
     rest = -len(vectors) % sets
     padded = np.concatenate([vectors, np.repeat(vectors[-1:], rest, axis=0)])
     cast = partial(_cast, dtype=dtype)
-    start, account, future = cast(start), cast(columns(account)), cast(future._replace(days=columns(future.days, 1)))
+    start, account, future = cast(start), columns(cast(account)), cast(future)
+    future = future._replace(days=columns(future.days, 1))
     run = partial(_compiled(engine, step, sets, draws), jnp.asarray(immature_days))
     parts = [
-        jax.device_get(run(jnp.asarray(padded[i : i + sets].T, dtype), start, account, future))
-        for i in range(0, len(padded), sets)
+        jax.device_get(run(padded[i : i + sets].T.astype(dtype), start, account, future)) for i in range(0, len(padded), sets)
     ]
     joined = [np.concatenate(values)[: len(vectors)] for values in zip(*parts, strict=True)]
     return Totals(*joined)
@@ -156,18 +156,19 @@ def _roll(
     future: Future,
 ) -> tuple[Any, ...]:
     lanes = sets * draws
-    values = engine.values(jnp.repeat(vectors, draws, axis=1))
+    values = engine.values(jax.lax.optimization_barrier(jnp.repeat(vectors, draws, axis=1)))
     window, state = start
     wide = partial(_wide, lanes=lanes)
     window = jax.tree.map(wide, window)._replace(day=window.day)
     state = jax.tree.map(wide, state)
-    of_draw, carry = jax.tree.map(lambda x: jnp.tile(x, sets), (future.draws, future.carry))
+    of_draw, carry = jax.lax.optimization_barrier(jax.tree.map(lambda x: jnp.tile(x, sets), (future.draws, future.carry)))
 
     def one_day(held: Any, ahead: Any) -> tuple[Any, Any]:
         window, state, carry, totals, month = held
         day, noise = ahead
         decision = decide(engine, values, window, state, account, day, immature_days=immature_days)
-        carry, answer = step(of_draw, carry, decision.budget, day, jnp.tile(noise, sets))
+        luck = jax.lax.optimization_barrier(jnp.tile(noise, sets))  # laid out once: kernels that read in turns are scalar code
+        carry, answer = step(of_draw, carry, decision.budget, day, luck)
         begins = day.month_day == 1.0
         month = jnp.where(begins, 0.0, month) + jnp.sum(answer.metrics[0], axis=0)
         now = _of_day(decision, state, answer, jnp.where(_ends(day), jnp.maximum(month - account.month_budget, 0.0), 0.0))
@@ -220,10 +221,10 @@ def columns(group: Any, leading: int = 0) -> Any:
 
 
 def _cast(tree: Any, dtype: Any) -> Any:
-    """Real numbers in the roll-out's precision; whole numbers stay."""
+    """Real numbers in the roll-out's precision, whole numbers as they are; in numpy, where no shape has to be compiled."""
 
     def one(value: Any) -> Any:
-        value = jnp.asarray(value)
-        return value.astype(dtype) if jnp.issubdtype(value.dtype, jnp.floating) else value
+        value = np.asarray(value)
+        return value.astype(dtype) if np.issubdtype(value.dtype, np.floating) else value
 
     return jax.tree.map(one, tree)

@@ -1,5 +1,6 @@
 """Accounts, campaigns, ad sets and ads as numbered tables, and their days: one row per entity and day with a row in the table.
 
+Rows are added up one range of days after the other, so that what a range needs fits in memory however long the table is.
 ``names_LEVEL`` has ``id``, ``parent`` (id in the level above), ``account_id``, ``name`` and ``first_day``; ``days_LEVEL`` has
 ``id``, ``day`` and the metrics; ``end_days`` has the last day of each account. Reach is
  added over splits and ads, so that people reached twice count twice.
@@ -7,6 +8,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mmx.data.ads.layouts import SPLITS
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
 LEVELS = ("account", "campaign", "adset", "ad")
 PARENT = {"campaign": "account", "adset": "campaign", "ad": "adset"}
+ROWS_AT_ONCE = 2_000_000
 
 
 def number_entities(con: duckdb.DuckDBPyConnection, layout: Layout, settings: AdsSettings) -> tuple[tuple[str, ...], int]:
@@ -54,34 +59,63 @@ def number_entities(con: duckdb.DuckDBPyConnection, layout: Layout, settings: Ad
     )
     _one_campaign(con)
     _number(con)
-    doubled = _write_days(con, levels[-1], splits, settings)
+    ranges = day_ranges(con, "keyed", ROWS_AT_ONCE)
+    doubled = _write_days(con, levels[-1], splits, ranges, settings)
     con.execute(
         "CREATE OR REPLACE TABLE end_days AS SELECT n.account_id AS account_id, max(d.day) AS end_day "
         f"FROM days_{levels[-1]} AS d JOIN names_{levels[-1]} AS n ON n.id = d.id GROUP BY n.account_id"
     )
     for view in ("keyed", "filled", "whole"):
         con.execute(f"DROP VIEW {view}")
-    for table in ("typed", "names_raw", "numbers"):
+    for table in ("typed", "names_raw", "numbers", "doubled"):
         con.execute(f"DROP TABLE {table}")
-    _sum_up(con, levels)
+    _sum_up(con, levels, ranges)
     return levels, doubled
 
 
-def _write_days(con: duckdb.DuckDBPyConnection, level: str, splits: list[str], settings: AdsSettings) -> int:
+def day_ranges(con: duckdb.DuckDBPyConnection, table: str, most: int) -> list[str]:
+    """Consecutive ranges of days with at most so many rows each, or one day, as SQL conditions on ``day``."""
+    found = con.execute(f"SELECT day, count(*) FROM {table} GROUP BY day ORDER BY day").fetchall()
+    ranges: list[tuple[dt.date, dt.date]] = []
+    rows = most
+    for day, count in found:
+        if rows + count > most:
+            ranges.append((day, day))
+            rows = 0
+        rows += count
+        ranges[-1] = (ranges[-1][0], day)
+    return [f"day BETWEEN DATE '{first}' AND DATE '{last}'" for first, last in ranges] or ["true"]
+
+
+def _write_table(con: duckdb.DuckDBPyConnection, table: str, select: Callable[[str], str], ranges: Sequence[str]) -> None:
+    """Write a table from a query of each range of days."""
+    for number, days in enumerate(ranges):
+        con.execute(f"{f'INSERT INTO {table}' if number else f'CREATE OR REPLACE TABLE {table} AS'} {select(days)}")
+
+
+def _write_days(
+    con: duckdb.DuckDBPyConnection, level: str, splits: list[str], ranges: Sequence[str], settings: AdsSettings
+) -> int:
     """Add rows up to days of the lowest level; return how many were added to another of the same day and split."""
     own = "n.id" if level == "ad" else "n.adset_id"
     numbered = f"SELECT {own} AS id, n.adset_id AS adset_id, k.* FROM keyed AS k JOIN numbers AS n USING (account, adset, ad)"
     sums = ", ".join(f"sum({m}) AS {m}" for m in METRICS)
     flags = ", ".join(f"bool_or({m}_recovered) AS {m}_recovered" for m in MARKED)
-    con.execute(
-        f"CREATE OR REPLACE TABLE days_{level} AS SELECT id, any_value(adset_id) AS adset_id, day, count(*) AS rows, {sums}, "
-        f"max(budget) AS budget, bool_or(paused) AS paused, {flags} FROM ({numbered}) GROUP BY id, day"
-    )
-    same = f"SELECT id, day, rows FROM days_{level} WHERE rows > 1"
-    if splits:
+
+    def added(days: str) -> str:
+        return (
+            f"SELECT id, any_value(adset_id) AS adset_id, day, count(*) AS rows, {sums}, max(budget) AS budget, "
+            f"bool_or(paused) AS paused, {flags} FROM ({numbered} WHERE {days}) GROUP BY id, day"
+        )
+
+    def same(days: str) -> str:
+        if not splits:
+            return f"SELECT id, day, rows FROM days_{level} WHERE rows > 1 AND {days}"
         by = ", ".join(["id", "day", *splits])
-        same = f"SELECT id, day, count(*) AS rows FROM ({numbered}) GROUP BY {by} HAVING count(*) > 1"
-    con.execute(f"CREATE OR REPLACE TEMP TABLE doubled AS {same}")
+        return f"SELECT id, day, count(*) AS rows FROM ({numbered} WHERE {days}) GROUP BY {by} HAVING count(*) > 1"
+
+    _write_table(con, f"days_{level}", added, ranges)
+    _write_table(con, "doubled", same, ranges)
     row = con.execute("SELECT count(*), coalesce(sum(rows) - count(*), 0) FROM doubled").fetchone()
     assert row is not None
     if row[0] and settings.duplicates == "refuse":
@@ -137,18 +171,18 @@ def _number(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _sum_up(con: duckdb.DuckDBPyConnection, levels: tuple[str, ...]) -> None:
+def _sum_up(con: duckdb.DuckDBPyConnection, levels: tuple[str, ...], ranges: Sequence[str]) -> None:
     """Add days up the levels, in the order of ids, so that sums are the same in every run."""
     if "ad" in levels:
         sums = ", ".join(f"sum({m} ORDER BY id) AS {m}" for m in METRICS)
         flags = ", ".join(f"bool_or({m}_recovered) AS {m}_recovered" for m in MARKED)
-        con.execute(
-            f"CREATE OR REPLACE TABLE days_adset AS SELECT adset_id AS id, day, {sums}, max(budget) AS budget, "
-            f"bool_or(paused) AS paused, {flags} FROM days_ad GROUP BY adset_id, day"
-        )
+        parts = f"adset_id AS id, day, {sums}, max(budget) AS budget, bool_or(paused) AS paused, {flags}"
+        _write_table(con, "days_adset", lambda days: f"SELECT {parts} FROM days_ad WHERE {days} GROUP BY adset_id, day", ranges)
     sums = ", ".join(f"sum({m} ORDER BY d.id) AS {m}" for m in METRICS)
     for level, below in (("campaign", "adset"), ("account", "campaign")):
-        con.execute(
-            f"CREATE OR REPLACE TABLE days_{level} AS SELECT n.parent AS id, day, {sums} "
-            f"FROM days_{below} AS d JOIN names_{below} AS n ON n.id = d.id GROUP BY n.parent, day"
-        )
+        _write_table(con, f"days_{level}", partial(_of_parents, below, sums), ranges)
+
+
+def _of_parents(below: str, sums: str, days: str) -> str:
+    joined = f"days_{below} AS d JOIN names_{below} AS n ON n.id = d.id"
+    return f"SELECT n.parent AS id, day, {sums} FROM {joined} WHERE {days} GROUP BY n.parent, day"

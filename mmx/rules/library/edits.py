@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmx.jax_setup import jnp
+from mmx.jax_setup import jax, jnp
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import Rule, View
 
@@ -17,7 +17,8 @@ def _smallest_edit(v: View, p: View, move: Any) -> Any:
 
 def _edits_per_day(v: View, p: View, move: Any) -> Any:
     size = move + TIE * v.budget / jnp.maximum(v.account_budget, 1e-9)  # many moves rest on one bound and differ by rounding
-    larger = jnp.sum(size[None, :] > size[:, None], axis=1, dtype=jnp.int32)
+    none = jnp.zeros(size.shape, jnp.int32)
+    larger, _ = jax.lax.scan(lambda count, one: (count + (one > size), None), none, size)  # no array of all pairs
     return larger < jnp.ceil(p.share * jnp.sum(v.live, axis=0))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmx.jax_setup import jnp
+from mmx.jax_setup import jax, jnp
 
 SMALL, TERMS = 3.0, 11
 
@@ -47,4 +47,5 @@ def mixed(mean: Any, dispersion: Any, rate: Any, uniform: Any, normal: Any) -> A
     ``rate`` is standard normal; ``uniform`` and ``normal`` are those of ``poisson``.
     """
     variance = jnp.log1p(dispersion * dispersion)
-    return poisson(mean * jnp.exp(jnp.sqrt(variance) * rate - 0.5 * variance), uniform, normal)
+    spread, variance = jax.lax.optimization_barrier((jnp.sqrt(variance), variance))  # of a draw, not of each of its ad sets
+    return poisson(mean * jnp.exp(spread * rate - 0.5 * variance), uniform, normal)

@@ -137,19 +137,24 @@ def step(draw: Draw, carry: Carry, budget: Any, day: HasWeekday, noise: Any) -> 
     common = of_day + jnp.take(draw.weekday, jnp.asarray(day.weekday, jnp.int32), axis=1)
     off = log_delivered - draw.log_delivered
     eta = draw.level + drift + draw.slope * x + _by_link(draw.delivered) * off + _by_link(common)
-    tired = jnp.log1p(carry.exposure / draw.exposure_unit) - LOG_TWO
+    tired = jnp.log(1.0 + carry.exposure / draw.exposure_unit) - LOG_TWO
     rate = jax.nn.sigmoid(eta[1] + draw.fatigue * tired)
-    shown, conversion = jnp.where(served, jnp.exp(eta[0]), 0.0), jnp.exp(eta[2])
-    impressions = jnp.round(shown * jnp.exp(draw.impressions_sd * noise[1]))
+    shown, conversion = _once((jnp.where(served, jnp.exp(eta[0]), 0.0), jnp.exp(eta[2])))
+    rate, impressions = _once((rate, jnp.round(shown * jnp.exp(draw.impressions_sd * noise[1]))))
     clicks = mixed(impressions * rate, draw.click_dispersion, noise[2], noise[4], noise[3])
-    clicks = jnp.minimum(clicks, impressions)
-    purchases = mixed(clicks * conversion, draw.purchase_dispersion, noise[5], noise[7], noise[6])
-    variance = jnp.log1p(jnp.expm1(draw.amount_sd**2) / jnp.maximum(purchases, 1.0))
+    clicks = _once(jnp.minimum(clicks, impressions))
+    purchases = _once(mixed(clicks * conversion, draw.purchase_dispersion, noise[5], noise[7], noise[6]))
+    variance = jnp.log(1.0 + _once(jnp.expm1(draw.amount_sd**2)) / jnp.maximum(purchases, 1.0))
     revenue = purchases * jnp.exp(draw.log_amount - 0.5 * variance + jnp.sqrt(variance) * noise[8])
     expected = shown * jnp.exp(0.5 * draw.impressions_sd**2 + draw.log_amount) * rate * conversion
     exposure = draw.exposure_keep * carry.exposure + impressions
     metrics = jnp.stack([spend, impressions, clicks, purchases, revenue, draw.reach * impressions])
     return Carry(exposure, of_day, drift), Answer(metrics, expected)
+
+
+def _once(values: Any) -> Any:
+    """The same values, computed once for all that read them: XLA would sum the series of a count anew for each."""
+    return jax.lax.optimization_barrier(values)
 
 
 def _by_link(value: Any) -> Any:

@@ -6,15 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
+import mmx.data.ads.entities
 from mmx.data.ads.definitions import FEATURES, features_of
+from mmx.data.ads.entities import day_ranges
+from mmx.errors import DataError
 from mmx.workflows.features import run_features
 
 from .brute import KEYS, Days
-from .tables import config_of, random_table, read_features, written
+from .tables import COLUMNS, config_of, random_table, read_features, written
 
 CURVE = [0.4, 0.7, 0.9]
 
@@ -47,6 +51,37 @@ def test_every_feature_is_that_of_brute_force(immature: int, tmp_path: Path) -> 
     oracle = Days(table, immature, CURVE, 9000.0)
     for level in KEYS:
         held_against(tmp_path / "out", oracle, level)
+
+
+def test_adding_up_in_ranges_of_days_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = random_table(days=40)
+    table["country"] = np.where(table["ad"] == "ad 0", "DE", "FR")
+    table["ad"] = "ad 0"
+    columns = COLUMNS | {"budget": "budget", "country": "country"}
+    config = config_of(written(table, tmp_path / "ads.csv"), levels=list(KEYS), columns=columns)
+    whole = run_features(config, out=tmp_path / "whole", quiet=True)
+    monkeypatch.setattr(mmx.data.ads.entities, "ROWS_AT_ONCE", 50)
+    parts = run_features(config, out=tmp_path / "parts", quiet=True)
+    for level in KEYS:
+        pd.testing.assert_frame_equal(read_features(tmp_path / "parts", level), read_features(tmp_path / "whole", level))
+    assert parts.summary == whole.summary
+    again = pd.concat([table, table[table["date"] == table["date"].max()]])
+    with pytest.raises(DataError, match="rows that stand twice"):
+        run_features(config_of(written(again, tmp_path / "twice.csv"), columns=columns), out=tmp_path / "twice", quiet=True)
+
+
+def test_ranges_of_days_hold_so_many_rows_or_one_day() -> None:
+    con = duckdb.connect()
+    con.execute(
+        "CREATE TABLE t AS SELECT DATE '2025-01-01' + d::INTEGER AS day FROM (VALUES (0), (0), (3), (4), (4), (4), (9)) AS v(d)"
+    )
+    assert day_ranges(con, "t", 3) == [
+        "day BETWEEN DATE '2025-01-01' AND DATE '2025-01-04'",
+        "day BETWEEN DATE '2025-01-05' AND DATE '2025-01-05'",
+        "day BETWEEN DATE '2025-01-10' AND DATE '2025-01-10'",
+    ]
+    assert len(day_ranges(con, "t", 1)) == 4
+    assert day_ranges(con, "t", 100) == ["day BETWEEN DATE '2025-01-01' AND DATE '2025-01-10'"]
 
 
 def test_an_ad_set_that_ended_has_no_features_after_its_look_back(tmp_path: Path) -> None:
