@@ -315,3 +315,4 @@ def ui(
 
 
 app.command()(cli_tune.tune)
+app.command()(cli_tune.pool)

@@ -1,7 +1,8 @@
-"""``mmx tune``: the search over rule parameters on the command line; parses, calls one workflow, prints."""
+"""``mmx tune`` and ``mmx pool``: rule parameters of one customer, and of many; parses, calls one workflow, prints."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,9 @@ def tune(
     prefer: Annotated[
         str | None, typer.Option("--prefer", metavar="A=1,B=.5", help="With --from: weights of objectives to choose by.")
     ] = None,
+    pooled: Annotated[
+        Path | None, typer.Option("--pooled", metavar="DIR", help="Output folder of mmx pool to begin the search with.")
+    ] = None,
     allow_unconverged: Annotated[
         bool, typer.Option("--allow-unconverged", help="Go on although a response model's posterior cannot be used.")
     ] = False,
@@ -37,6 +41,7 @@ def tune(
     if (source is None) != (prefer is None):
         raise typer.BadParameter("--from DIR and --prefer WEIGHTS go together: choose from the trials of an earlier search")
     given = [*(overrides or []), *([] if workers is None else [f"tune.workers={workers}"])]
+    given += [] if pooled is None else [f"pool.source={json.dumps(str(pooled))}"]
     settings = configured(config, given, customer, platform)
     from mmx.workflows.tune_choose import read_preferences, read_start, run_choose
 
@@ -54,3 +59,26 @@ def tune(
     starts = {path.name: read_start(engine, path) for path in start or ()}
     done = run_tune(settings, out=out, force=force, starts=starts, allow_unconverged=allow_unconverged)
     print_tuning(done.made, done.folder)
+
+
+def pool(
+    configs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CONFIG... [KEY.PATH=VALUE]...",
+            help="Tuned customers: YAML files, names in configs/, or output folders of mmx tune; settings for all of them.",
+            show_default=False,
+        ),
+    ],
+    out: OutOption = None,
+    force: ForceOption = False,
+    allow_unconverged: Annotated[
+        bool, typer.Option("--allow-unconverged", help="Go on although the pool failed its gate.")
+    ] = False,
+) -> None:
+    """Pool the rule parameters of several customers: what they have in common, how they differ, where a new one begins."""
+    from mmx.report.pool_terminal import print_pool
+    from mmx.workflows.pool import read_customers, run_pool
+
+    done = run_pool(read_customers(configs), out=out, force=force, allow_unconverged=allow_unconverged)
+    print_pool(done.summary, done.folder)

@@ -194,12 +194,27 @@ class PoolPriors(Frozen):
     mix: Positive
 
 
+class CommonSettings(Frozen):
+    """Parameters of a pool: those that at least ``share`` of the customers, and two, searched; the ``most`` important."""
+
+    share: Share
+    most: Count
+
+
 class PoolSettings(Frozen):
-    """Hierarchical rule parameters over customers: optima, priors, ``starts`` for a new customer, and the sampler."""
+    """Hierarchical rule parameters over customers: optima, common parameters, priors, a new customer, and the sampler.
+
+    ``mass`` of the intervals that are reported. A new customer's search begins with ``starts`` points of the pool in the folder
+    ``source``, and searches the central ``width`` of what the pool expects of each parameter.
+    """
 
     optimum: OptimumSettings
+    common: CommonSettings
     priors: PoolPriors
+    mass: Annotated[float, Field(gt=0, lt=1)]
+    source: str | None
     starts: Count
+    width: Annotated[float, Field(gt=0, lt=1)]
     sampler: Literal["numpyro", "nutpie", "pymc"]
     tune: Count
     draws: Count

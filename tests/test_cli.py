@@ -18,7 +18,7 @@ from mmx.errors import DecisionError, MmxError, NotConvergedError
 
 from .command_line import mmx
 
-COMMANDS = ("check", "fit", "recommend", "simulate", "lift", "features", "demo", "ui", "tune", "rules")
+COMMANDS = ("check", "fit", "recommend", "simulate", "lift", "features", "demo", "ui", "tune", "pool", "rules")
 SHOP = {
     "data": {
         "path": "shop.csv",

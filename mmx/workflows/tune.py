@@ -32,6 +32,7 @@ from mmx.validate.rule_folds import rule_folds
 from mmx.workflows.fit import CONFIG, JOURNAL, default_folder
 from mmx.workflows.folder import output_folder, refuse_existing, write_text_atomic
 from mmx.workflows.journal import Journal
+from mmx.workflows.pooled_start import Beginning, pooled_beginning
 from mmx.workflows.provenance import config_sha256, git_commit, lock_sha256, versions
 from mmx.workflows.rules import engine_of
 from mmx.workflows.tracked import tracked
@@ -40,6 +41,7 @@ from mmx.workflows.tune_log import log_tuning, write_summary
 if TYPE_CHECKING:
     from mmx.data.ads.history import AccountHistory
     from mmx.rules.engine import Engine
+    from mmx.rules.parameters import Space
     from mmx.schema import Config
     from mmx.tune_settings import TuneSettings
     from mmx.validate.rule_folds import RuleFolds
@@ -98,16 +100,19 @@ def run_tune(
         history = read_history(config.ads)
         folds = rule_folds(len(history.dates), history.immature_days, config.tune.backtest)
         stage.rows = len(history.dates)
-    given = {OWN: own, LEARNED: learned_start(engine, history, folds, config), **(starts or {})}
+    begin = pooled_beginning(config, engine.space, history.until(folds.origins[-1]))
+    given = {**begin.starts, OWN: own, LEARNED: learned_start(engine, history, folds, config), **(starts or {})}
+    given = {name: np.clip(vector, begin.space.low, begin.space.high) for name, vector in given.items()}
     given = {name: vector for name, vector in given.items() if not np.array_equal(vector, engine.space.default)}
-    study = study_name(config, engine, history)
+    study = study_name(config, begin.space, history)
     settings = _with_storage(config, study)
     check_search(settings, config.rules.margin)
     with tracked(config.tracking, journal, name=f"{config.name} tuning", kind="tuning") as open_run:
         with output_folder(folder, force) as partial:
             journal.open(partial / JOURNAL)
             backtest, notes = _fit(engine, history, folds, config, journal, allow_unconverged)
-            made = _search(backtest, history, folds, config, settings, study, given, notes, journal)
+            begin = replace(begin, starts=given, notes=(*begin.notes, *notes))
+            made = _search(backtest, history, folds, config, settings, study, begin, journal)
             with journal.stage("report", label="write the reports") as stage:
                 summary = {**summary_content(made), **_provenance(config)}
                 stage.outputs = write_tune_files(partial, made, summary, stage.update)
@@ -120,14 +125,13 @@ def run_tune(
     return TuneOutcome(folder, made, summary)
 
 
-def study_name(config: Config, engine: Engine, history: AccountHistory) -> str:
+def study_name(config: Config, space: Space, history: AccountHistory) -> str:
     """Name of a study: configuration, data and the settings that must be the same for it to go on."""
-    return f"{config.name}-{history_sha256(history)[:8]}-{search_sha256(config, engine)[:8]}"
+    return f"{config.name}-{history_sha256(history)[:8]}-{search_sha256(config, space)[:8]}"
 
 
-def search_sha256(config: Config, engine: Engine) -> str:
+def search_sha256(config: Config, space: Space) -> str:
     """Digest of what makes a score: rules with their parameters, backtest, response model, objectives, screening, seed."""
-    space = engine.space
     content = {
         "rules": config.rules.model_dump(mode="json", exclude={"parameters"}),
         "ads": config.ads.model_dump(mode="json", include={"month_budget", "delay_curve"}),
@@ -215,8 +219,7 @@ def _search(
     config: Config,
     settings: TuneSettings,
     study: str,
-    starts: Mapping[str, Floats],
-    notes: list[str],
+    begin: Beginning,
     journal: Journal,
 ) -> RuleTuning:
     before = 0 if settings.storage.url == "memory" else complete_in(settings.storage, study)
@@ -224,9 +227,10 @@ def _search(
         stage.update("screening")
         if before:
             stage.decide(f"the study {study} goes on: it held {before} complete trials")
-        vectors = np.stack(list(starts.values())) if starts else None
+        vectors = np.stack(list(begin.starts.values())) if begin.starts else None
         progress = lambda done, total: stage.update(f"{done:,} of {total:,} trials")  # noqa: E731
-        found = tune(rule_problem(backtest), settings, study=study, seed=config.seed, starts=vectors, progress=progress)
+        problem = replace(rule_problem(backtest), space=begin.space)
+        found = tune(problem, settings, study=study, seed=config.seed, starts=vectors, progress=progress)
         stage.rows = len(found.trials)
         stage.decide(found.screening.sentence)
     with journal.stage("judge", label="judge the winner on the hold-out"):
@@ -244,14 +248,14 @@ def _search(
         tuning=found,
         evidence=evidence,
         listed=shortlist(found, settings.shown),
-        starts=starts,
-        notes=tuple(notes),
+        starts=begin.starts,
+        notes=begin.notes,
         engine=settings.engine,
         storage=_shown(settings.storage.url),
         hashes={
             "data": history_sha256(history),
             "config": config_sha256(config),
-            "search": search_sha256(config, backtest.engine),
+            "search": search_sha256(config, begin.space),
         },
         seed=config.seed,
     )

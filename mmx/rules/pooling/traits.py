@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmx.errors import InputError, Problem
+from mmx.errors import DataError, InputError, Problem
 from mmx.rules.pooling.smoother import Floats
 
+if TYPE_CHECKING:
+    from mmx.data.ads.history import AccountHistory
+
 Trait = float | str
+RECENT = 28  # Days that traits are taken from.
 
 
 @dataclass(frozen=True)
@@ -78,3 +83,30 @@ def make_encoding(customers: Sequence[Mapping[str, Trait]]) -> Encoding:
     logs = np.array([plain.encode(traits)[1 : 1 + len(amounts)] for traits in customers]).reshape(len(customers), -1)
     spread = logs.std(axis=0)
     return Encoding(amounts, tuple(logs.mean(axis=0).tolist()), tuple(np.where(spread > 0, spread, 1.0).tolist()), texts)
+
+
+def history_traits(history: AccountHistory) -> dict[str, Trait]:
+    """Traits from an account's table: spend per day, order value, ad sets with spend, platform.
+
+    They are those of the last 28 days whose attribution is finished.
+
+    Raises
+    ------
+    DataError
+        If nothing was spent or sold on these days.
+    """
+    end = len(history.dates) - history.immature_days
+    days = slice(max(end - RECENT, 0), end)
+    spend = history.metric("spend")[days]
+    revenue, purchases = (float(history.metric(name)[days].sum()) for name in ("revenue", "purchases"))
+    if not (spend.sum() > 0.0 and revenue > 0.0 and purchases > 0.0):
+        raise DataError(
+            f"account {history.account}: spend {spend.sum():g}, revenue {revenue:g} and purchases {purchases:g} of the last "
+            f"{RECENT} finished days must be above 0 for its spend scale and order value; pool it when it sells"
+        )
+    return {
+        "spend": float(spend.sum()) / len(spend),
+        "order_value": revenue / purchases,
+        "ad_sets": float((spend.sum(axis=0) > 0.0).sum()),
+        "platform": history.platform,
+    }
