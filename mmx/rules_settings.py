@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -52,8 +52,10 @@ class RulesSettings(Frozen):
         The calendar of promotions.
     stock_days : mapping of str to float
         Days for which the stock lasts of what a campaign or an ad set sells.
+    response : {"fit", "prior"}
+        Where elasticities come from: the response model, fitted to the account's past, or ``elasticity``.
     elasticity : LogNormal
-        Of the response in the budget, where no response model was fitted.
+        Of the response in the budget, where no response model is fitted or its posterior cannot be used.
     incrementality : LogNormal
         True over platform ROAS; ``--from`` takes it from a recommendation's fit.
     channel : str, optional
@@ -73,6 +75,7 @@ class RulesSettings(Frozen):
     campaign_budgets: tuple[str, ...]
     promotions: tuple[Promotion, ...]
     stock_days: dict[str, Money]
+    response: Literal["fit", "prior"]
     elasticity: LogNormal
     incrementality: LogNormal
     channel: str | None

@@ -10,7 +10,6 @@ import numpy as np
 from scipy.stats import qmc
 
 from mmx.config import read_config
-from mmx.data.ads.history import AccountHistory
 from mmx.rules.engine import Engine
 from mmx.rules.padding import pad_history
 from mmx.rules.pooling.traits import Trait
@@ -69,7 +68,7 @@ def own_profit(
 
     The defaults are the first vector. The search over the model's scales begins at those of an earlier fit.
     """
-    history = pad_history(recent(world.history(), WEEK * weeks), *SIZE)
+    history = pad_history(world.history().last(WEEK * weeks), *SIZE)
     quick = ResponseSettings(draws=settings["draws"], proposals=settings["proposals"])
     model = fit(history, quick, seed=world.seed, shape=(WEEK * weeks, *SIZE), start=start)
     customer = Customer(told(world))
@@ -78,19 +77,6 @@ def own_profit(
     spend = np.asarray(totals.spend, float)
     profit = world.customer.margin * np.asarray(totals.expected_revenue, float) - spend
     return profit / spend[0].mean(), model
-
-
-def recent(history: AccountHistory, days: int) -> AccountHistory:
-    """The last days of a history, as a table that holds no more."""
-    begin = len(history.dates) - days
-    return replace(
-        history,
-        dates=history.dates[begin:],
-        metrics=history.metrics[begin:],
-        budget=history.budget[begin:],
-        first_day=history.first_day - begin,
-        propensity=None,
-    )
 
 
 def design(engine: Engine, names: Sequence[str], size: int, edge: float, seed: int) -> Floats:

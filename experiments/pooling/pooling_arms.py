@@ -81,7 +81,6 @@ def arms_of(space: Space, cells: list[dict[str, Any]], settings: dict[str, Any])
             for weeks in settings["weeks"]:
                 own = cell["own"][str(weeks)]
                 optimum = read_optimum(own["optimum"])
-                found[f"own {weeks}"] = np.array(own["trial"])
                 found[f"surrogate {weeks}"] = told_point(space, optimum, settings)
                 found[f"both {weeks}"] = update(pooled, cell["traits"], optimum, rng).mean(axis=0)
             clipped = {name: np.clip(point, -settings["edge"], settings["edge"]).tolist() for name, point in found.items()}

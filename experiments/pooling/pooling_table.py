@@ -9,7 +9,14 @@ import numpy as np
 from pooling_accounts import Floats
 from scipy.stats import t as student
 
-ARMS = {"default": "default", "own": "own", "others": "others only", "both": "others + own"}
+ARMS = {
+    "default": "default",
+    "own": "own",
+    "others": "others only, optima",
+    "both": "others + own, optima",
+    "scores": "others only, scores",
+    "both scores": "others + own, scores",
+}
 POINTS = 100.0
 
 
@@ -31,9 +38,11 @@ def regret_rows(
             "others": "others",
             "both": f"both {weeks}",
             "surrogate": f"surrogate {weeks}",
+            "scores": "scores",
+            "both scores": f"both scores {weeks}",
         }
         if weeks == 0:
-            of = {"default": "default", "own": "default", "others": "others", "both": "others"}
+            of |= {"own": "default", "both": "others", "surrogate": "default", "both scores": "scores"}
         for arm, name in of.items():
             mean, low, high = interval(regret(name), mass)
             row = {"heterogeneity": heterogeneity, "weeks": weeks, "arm": arm, "regret": mean, "low": low, "high": high}
@@ -58,13 +67,13 @@ def interval(values: Floats, mass: float) -> tuple[float, float, float]:
 
 def table_text(rows: list[dict[str, Any]]) -> str:
     """The grid in Markdown."""
-    lines = ["| between customers | weeks | " + " | ".join(ARMS.values()) + " | both less own | both less default |"]
+    lines = ["| between customers | weeks | " + " | ".join(ARMS.values()) + " | scores: both less own | less default |"]
     lines.append("|" + "---|" * (len(ARMS) + 4))
     for heterogeneity, weeks in dict.fromkeys((row["heterogeneity"], row["weeks"]) for row in rows):
         of = {r["arm"]: r for r in rows if (r["heterogeneity"], r["weeks"]) == (heterogeneity, weeks)}
         cells = [f"{of[arm]['regret']:.2f} ({of[arm]['low']:.2f} to {of[arm]['high']:.2f})" for arm in ARMS]
         for against in ("own", "default"):
-            d = of["both"][f"less_{against}"]
+            d = of["both scores"][f"less_{against}"]
             cells.append(f"{d['mean']:+.2f} ({d['low']:+.2f} to {d['high']:+.2f})")
         lines.append(f"| {heterogeneity} | {weeks} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -75,14 +84,14 @@ def regret_figure(rows: list[dict[str, Any]], path: Path) -> None:
     from mmx.report import canvas
 
     kinds = list(dict.fromkeys(row["heterogeneity"] for row in rows))
-    colours = dict(zip(ARMS, (canvas.INK, canvas.GREY, canvas.ORANGE, canvas.BLUE), strict=True))
+    colours = dict(zip(ARMS, (canvas.INK, canvas.GREY, canvas.ORANGE, canvas.ALARM, canvas.BLUE, canvas.PALE), strict=True))
     with canvas.style():
         figure = canvas.new_figure(4.2 * len(kinds), 4)
         panels = np.atleast_1d(figure.subplots(1, len(kinds), sharey=True))
         for axes, kind in zip(panels, kinds, strict=True):
             for shift, (arm, label) in enumerate(ARMS.items()):
                 own = [row for row in rows if (row["heterogeneity"], row["arm"]) == (kind, arm)]
-                at = np.arange(len(own)) + 0.09 * (shift - 1.5)
+                at = np.arange(len(own)) + 0.07 * (shift - 2.5)
                 middle = np.array([row["regret"] for row in own])
                 ends = np.array([[row["regret"] - row["low"], row["high"] - row["regret"]] for row in own]).T
                 axes.errorbar(at, middle, yerr=ends, fmt="o-", ms=4, color=colours[arm], label=label)

@@ -15,6 +15,7 @@ import numpy as np
 import yaml
 from pooling_accounts import Floats, account, design, own_profit, traits_of, true_profit
 from pooling_arms import arms_of, optimum_of
+from pooling_scores import score_arms, told
 from pooling_table import regret_figure, regret_rows, table_text
 
 from mmx.rules.engine import Engine
@@ -44,35 +45,28 @@ def screen(engine: Engine, settings: dict[str, Any]) -> dict[str, Any]:
     return {"kept": list(shares)[: own["keep"]], "effects": shares}
 
 
-def own_cell(engine: Engine, number: int, heterogeneity: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """A customer's traits, true best vector, and optimum from each length of its past."""
-    begun = time.perf_counter()
+def true_cell(engine: Engine, number: int, heterogeneity: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """A customer's traits, the true gains of the design over the defaults, and the best vector of a search on the truth."""
     world, names = account(number, heterogeneity, settings), settings["parameters"]
     vectors = design(engine, names, settings["design"], settings["edge"], settings["seed"])
     profit, spend = true_profit(engine, world, vectors, settings["days"], settings["truth"])
-    truth = profit / spend[0].mean()
-    free = free_of(engine, names, vectors)
-    best = refine(engine, world, free, truth, settings)
-    own, model = {}, None
+    best = refine(engine, world, free_of(engine, names, vectors), profit / spend[0].mean(), settings)
+    return {"customer": number, "kind": world.kind, "traits": traits_of(world), "best": best.tolist()}
+
+
+def own_cell(engine: Engine, number: int, heterogeneity: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """What a customer's own past says, by its length: scores of the design, the surrogate's optimum, the gate's refusals."""
+    world, names = account(number, heterogeneity, settings), settings["parameters"]
+    vectors = design(engine, names, settings["design"], settings["edge"], settings["seed"])
+    free, own, model = free_of(engine, names, vectors), {}, None
     for weeks in sorted({*settings["weeks"], settings["others"]}, reverse=True):
         scores, model = own_profit(engine, world, weeks, vectors, settings, model)
-        optimum = optimum_of(free, scores, settings)
-        mean = scores.mean(axis=1)
         own[str(weeks)] = {
-            "optimum": plain(optimum),
-            "trial": free[int(mean.argmax())].tolist(),
+            "scores": told(scores),
+            "optimum": plain(optimum_of(free, scores, settings)),
             "refused": {verdict.part: list(verdict.reasons) for verdict in model.verdicts if not verdict.passed},
-            "correlation": float(np.corrcoef(mean, truth.mean(axis=1))[0, 1]),
-            "claimed": float(mean.max() - mean[0]),
         }
-    return {
-        "customer": number,
-        "kind": world.kind,
-        "traits": traits_of(world),
-        "best": best.tolist(),
-        "own": own,
-        "seconds": round(time.perf_counter() - begun, 1),
-    }
+    return own
 
 
 def refine(engine: Engine, world: Any, free: Floats, truth: Floats, settings: dict[str, Any]) -> Floats:
@@ -102,6 +96,16 @@ def vectors_of(engine: Engine, names: list[str], free: Floats) -> Floats:
     vectors = np.tile(space.default, (len(free), 1))
     vectors[:, places] = space.from_free(whole)[:, places]
     return vectors
+
+
+def both_ways(engine: Engine, cells: list[dict[str, Any]], settings: dict[str, Any]) -> dict[str, Any]:
+    """Arms by pooled optima and by pooled scores, in unconstrained coordinates."""
+    names = settings["parameters"]
+    free = free_of(engine, names, design(engine, names, settings["design"], settings["edge"], settings["seed"]))
+    found = arms_of(engine.space, cells, settings)
+    for customer, arms in score_arms(cells, settings).items():
+        found["arms"][customer] |= {name: free[place].tolist() for name, place in arms.items()}
+    return found
 
 
 def plain(optimum: Optimum) -> dict[str, Any]:
@@ -134,7 +138,7 @@ def stored(path: Path, make: Any) -> Any:
 def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     """Run what is missing, and write and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="six small customers: checks that the study runs")
+    parser.add_argument("--smoke", action="store_true", help="eight small customers: checks that the study runs")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of what is done")
     args = parser.parse_args(arguments)
     settings = yaml.safe_load((HERE / "config.yaml").read_text(encoding="utf-8"))
@@ -147,8 +151,12 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     for heterogeneity in settings["heterogeneity"]:
         folder = args.out / heterogeneity
         numbers = range(settings["first"], settings["first"] + settings["customers"])
-        cells = [stored(folder / f"{n}.json", lambda n=n, h=heterogeneity: own_cell(engine, n, h, settings)) for n in numbers]
-        found = stored(folder / "arms.json", lambda cells=cells: arms_of(engine.space, cells, settings))
+        cells = [
+            stored(folder / f"{n}.json", lambda n=n, h=heterogeneity: true_cell(engine, n, h, settings))
+            | {"own": stored(folder / f"{n}_own.json", lambda n=n, h=heterogeneity: own_cell(engine, n, h, settings))}
+            for n in numbers
+        ]
+        found = stored(folder / "arms.json", lambda cells=cells: both_ways(engine, cells, settings))
         gains = [
             stored(
                 folder / f"{cell['customer']}_gains.json",

@@ -25,6 +25,7 @@ from mmx.track.rules_content import advice_record
 from mmx.workflows.folder import output_folder, refuse_existing
 from mmx.workflows.journal import Journal
 from mmx.workflows.rules_from import FromPlan, read_plan
+from mmx.workflows.rules_response import learned_elasticities
 from mmx.workflows.tracked import tracked
 
 if TYPE_CHECKING:
@@ -101,10 +102,11 @@ def run_rules(
         refuse_existing(target, force)
     plan = None if source is None else read_plan(source, config, history, day.item())
     earlier = latest_state(config, history.dates[-1].item())
-    notes = tuple(_notes(history, plan, earlier))
     with tracked(config.tracking, journal, name=f"{config.name} rules {day}", kind="rules") as open_run:
+        elasticity, known = learned_elasticities(config, history, journal)
+        notes = (*_notes(history, plan, earlier), known)
         with journal.stage("decide", label=f"decide about {day}") as stage:
-            advice = _advise(engine, vector, config, history, day, plan, earlier)
+            advice = _advise(engine, vector, config, history, day, plan, elasticity, earlier)
             for note in notes:
                 stage.decide(note)
         if dry_run:
@@ -129,6 +131,7 @@ def _advise(
     history: AccountHistory,
     day: np.datetime64,
     plan: FromPlan | None,
+    elasticity: Log | None,
     earlier: dict[str, Any] | None,
 ) -> Advice:
     window, state = start_of(history)
@@ -139,6 +142,7 @@ def _advise(
         settings,
         month_budget=ads.month_budget,
         delay_curve=ads.delay_curve,
+        elasticity=elasticity,
         incrementality=None if plan is None else Log(plan.log_incrementality, plan.log_sd),
     )
     days = days_ahead(np.array([day]), money, learn_calendar(history), settings, history)

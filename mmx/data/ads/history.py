@@ -79,6 +79,18 @@ class AccountHistory:
             self, dates=self.dates[:day], metrics=self.metrics[:day], budget=self.budget[:day], propensity=propensity
         )
 
+    def last(self, days: int) -> Self:
+        """The last ``days`` days, all of them where there are fewer."""
+        begin = max(len(self.dates) - days, 0)
+        return replace(
+            self,
+            dates=self.dates[begin:],
+            metrics=self.metrics[begin:],
+            budget=self.budget[begin:],
+            first_day=self.first_day - begin,
+            propensity=None if self.propensity is None else self.propensity[begin:],
+        )
+
 
 def weekdays(dates: NDArray[np.datetime64]) -> NDArray[np.int64]:
     """Day of the week of dates, Monday 0."""

@@ -64,8 +64,9 @@ def maximum(function: Function, start: Floats, x: Floats, first: int) -> Maximum
             if there.value > here.value:
                 break
             move = 0.3 * move
-        else:
-            break
+        else:  # No step gains: what is left is below the precision of values.
+            hessian = hessian if whole else _curvature(function, theta, here, local)
+            return Maximum(theta, here.x, local.slopes, hessian, bool(np.linalg.eigvalsh(hessian).min() > 0.0))
         theta, here, before = theta + move, there, local
         local = _differences(function, theta, here, before.slopes)
         hessian, whole = _updated(hessian, move, before.gradient - local.gradient), False

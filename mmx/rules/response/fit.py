@@ -162,12 +162,11 @@ def _fit_part(
     structure, inputs = prepared.structures[name], prepared.inputs[name]
     quick = laplace.sample(structure, inputs, settings.draws, settings.proposals, seed, before)
     reasons = []
-    if not quick.converged:
-        reasons.append("the search over scales did not end at a maximum")
     if not quick.khat <= settings.max_khat and quick.effective < settings.least_effective * quick.points:
         reasons.append(
             f"Pareto k of the weights over scales is {quick.khat:.2f}, above {settings.max_khat:g}, "
             f"and {quick.effective:.0f} of {quick.points} points are effective"
+            + ("" if quick.converged else "; the search over scales did not end at a maximum")
         )
     method: Method = settings.method
     if method == "laplace" or (method == "auto" and not reasons):

@@ -50,7 +50,7 @@ class Laplace:
     effective : float
         Effective number of the weighted points.
     converged : bool
-        Whether the search over scales ended at a maximum.
+        Whether the search over scales ended at a maximum; where it did not, the weights say whether its law will do.
     top : Maximum
         The largest marginal density over scales, in the coordinates of ``coordinates``: where a fit of similar data may begin.
     """
