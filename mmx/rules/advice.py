@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +169,15 @@ def _sentence(reason: str, numbers: dict[str, NDArray[np.float64]], a: int) -> s
     return reason.format_map(_At(numbers, a))
 
 
+class Shown(float):
+    """A number of a sentence; of a logarithm ``exp`` shows the number itself, and ``change`` by how much it is off one."""
+
+    def __format__(self, spec: str) -> str:
+        if spec == "exp":
+            return f"{math.exp(self):.2f}"
+        return f"{math.expm1(self):+.0%}" if spec == "change" else super().__format__(spec)
+
+
 class _At(dict[str, Any]):
     """The numbers of one ad set."""
 
@@ -176,7 +186,7 @@ class _At(dict[str, Any]):
         self._numbers, self._a = numbers, a
 
     def __missing__(self, name: str) -> float:
-        return float(self._numbers[name][self._a])
+        return Shown(self._numbers[name][self._a])
 
 
 def _adset(

@@ -31,7 +31,9 @@ def learned_elasticities(config: Config, history: AccountHistory, journal: Journ
         return None, told
     with journal.stage("response", label="fit the response model") as stage:
         try:
-            model = fit(history.last(LONGEST), replace(ResponseSettings(), method=config.tune.response.method), seed=config.seed)
+            model = fit(
+                history.last(LONGEST), replace(ResponseSettings(), method=config.tune.response.method), seed=config.seed
+            )
         except DataError as error:
             stage.warn(f"{told}: {error}")
             return None, told
@@ -39,8 +41,8 @@ def learned_elasticities(config: Config, history: AccountHistory, journal: Journ
         if failed:
             stage.warn(f"{told}: the response model's posterior cannot be used ({'; '.join(failed)})")
             return None, told
-        mean, _ = elasticity_moments(model)
-        found = model.identification
-        sentence = f"elasticities {mean.min():.2f} to {mean.max():.2f}, by the response model. {found.sentence}"
+        found = Log(*elasticity_moments(model))
+        least, most = found.mean.min(), found.mean.max()
+        sentence = f"elasticities {least:.2f} to {most:.2f}, by the response model. {model.identification.sentence}"
         stage.decide(sentence)
-        return Log(*elasticity_moments(model)), sentence
+        return found, sentence

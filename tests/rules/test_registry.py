@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mmx.errors import ConfigError
+from mmx.rules.advice import Shown
 from mmx.rules.engine import Engine
 from mmx.rules.library import LIBRARY
 from mmx.rules.rule import Rule
@@ -80,11 +81,16 @@ def test_the_reason_of_a_decision_has_its_numbers(rule: Rule) -> None:
     for batch in range(BATCHES):
         decision, details = decided(batch)
         for case, i in zip(*np.nonzero(decision.rule == at), strict=True):
-            values = {name: _one(details.view[name], case, i) for name in fields(rule)}
+            values = {name: Shown(_one(details.view[name], case, i)) for name in fields(rule)}
             sentence = rule.reason.format(**values)
             assert "nan" not in sentence and any(letter.isdigit() for letter in sentence), sentence
             said += 1
     assert said, "no random history makes this rule decide"
+
+
+def test_logarithms_are_shown_as_numbers() -> None:
+    at = Shown(np.log(2.5))
+    assert f"{at:exp} {at:change} {at:.3f} {Shown(-0.1):change}" == "2.50 +150% 0.916 -10%"
 
 
 def _one(values: np.ndarray, case: int, i: int) -> float:

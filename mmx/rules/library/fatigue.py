@@ -123,7 +123,7 @@ RULES = (
             Parameter("of_target", "ROAS of 7 days, over the target, above which it may fall", "ratio", 0.7, 3.0, 1.2, "log"),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.19),
         ),
-        "log ROAS fell from {log_roas_28d:.2f} over 28 days to {log_roas_7d:.2f} ± {sd_roas_7d:.2f} over 7",
+        "ROAS fell from {log_roas_28d:exp} over 28 days to {log_roas_7d:exp} ± {sd_roas_7d:.0%} over 7",
     ),
     Rule(
         "declining_conversion",
@@ -186,6 +186,6 @@ RULES = (
             ),
             Parameter("rise", "share that is added to the budget", "share", 0.02, 0.6, 0.17),
         ),
-        "budget changed by {budget_change:+.0%} (log) in 7 days, log ROAS {log_roas_7d:.2f} against {log_roas_28d:.2f} over 28",
+        "budget changed by {budget_change:change} in 7 days, ROAS {log_roas_7d:exp} against {log_roas_28d:exp} over 28",
     ),
 )

@@ -136,7 +136,7 @@ RULES = (
                 learned=Enough("revenue", 0.45),
             ),
         ),
-        "log ROAS {log_roas_7d:.2f} over 7 days, the target's {log_target:.2f}: no raise",
+        "ROAS {log_roas_7d:exp} over 7 days, the target's {log_target:exp}: no raise",
     ),
     Rule(
         "step_up",

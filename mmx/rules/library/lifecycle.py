@@ -139,7 +139,7 @@ RULES = (
             Parameter("of_target", "ROAS of 14 days to reach, over the target", "ratio", 0.7, 1.8, 1.0),
             Parameter("rise", "share that is added to the budget", "share", 0.02, 0.8, 0.18),
         ),
-        "{learning_events:.0f} purchases since its last change, {age_days:.0f} days old, log ROAS {log_roas_14d:.2f}",
+        "{learning_events:.0f} purchases since its last change, {age_days:.0f} days old, ROAS {log_roas_14d:exp}",
     ),
     Rule(
         "learning",
@@ -199,7 +199,7 @@ RULES = (
             ),
             Parameter("rise", "largest share that is added to the budget", "share", 0.02, 0.8, 0.21),
         ),
-        "{purchases_7d:.0f} purchases in 7 days, too few to learn from, log ROAS {log_roas_28d:.2f} ± {sd_roas_28d:.2f}",
+        "{purchases_7d:.0f} purchases in 7 days, too few to learn from, ROAS {log_roas_28d:exp} ± {sd_roas_28d:.0%}",
     ),
     Rule(
         "learning_weak",
@@ -227,6 +227,6 @@ RULES = (
             ),
             Parameter("cut", "share of the budget that is taken away", "share", 0.02, 0.6, 0.2),
         ),
-        "{purchases_7d:.0f} purchases in 7 days, too few to learn from, log ROAS {log_roas_28d:.2f} ± {sd_roas_28d:.2f}",
+        "{purchases_7d:.0f} purchases in 7 days, too few to learn from, ROAS {log_roas_28d:exp} ± {sd_roas_28d:.0%}",
     ),
 )

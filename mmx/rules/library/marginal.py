@@ -43,7 +43,7 @@ RULES = (
             ),
             Parameter("rise", "share that is added to the budget", "share", 0.01, 0.6, 0.1),
         ),
-        "log marginal ROAS {log_marginal:.2f} ± {sd_marginal:.2f}, the floor's {log_floor:.2f}",
+        "marginal ROAS {log_marginal:exp} ± {sd_marginal:.0%}, the floor's {log_floor:exp}",
     ),
     Rule(
         "marginal_cut",
@@ -65,7 +65,7 @@ RULES = (
             ),
             Parameter("cut", "share of the budget that is taken away", "share", 0.01, 0.6, 0.089),
         ),
-        "log marginal ROAS {log_marginal:.2f} ± {sd_marginal:.2f}, the floor's {log_floor:.2f}",
+        "marginal ROAS {log_marginal:exp} ± {sd_marginal:.0%}, the floor's {log_floor:exp}",
     ),
     Rule(
         "towards_equal_margins",
@@ -87,7 +87,7 @@ RULES = (
             ),
             Parameter("most", "largest move of the log budget", "log ratio", 0.02, 0.6, 0.15),
         ),
-        "log marginal ROAS {log_marginal:.2f}, the account's {log_marginal_account:.2f}",
+        "marginal ROAS {log_marginal:exp}, the account's {log_marginal_account:exp}",
     ),
     Rule(
         "no_evidence",

@@ -82,7 +82,7 @@ _G = "performance"
 _RISE, _CUT = "share that is added to the budget", "share of the budget that is taken away"
 _P = "least posterior probability"
 _PURCHASES = "purchases below which nothing is said"
-_EARNED = "revenue {revenue_14d:.2f} for {mature_spend_14d:.2f} in 14 days, log ROAS {log_roas_14d:.2f} ± {sd_roas_14d:.2f}"
+_EARNED = "revenue {revenue_14d:.2f} for {mature_spend_14d:.2f} in 14 days, ROAS {log_roas_14d:exp} ± {sd_roas_14d:.0%}"
 
 RULES = (
     Rule(
@@ -153,7 +153,7 @@ RULES = (
             ),
             Parameter("rise", _RISE, "share", 0.02, 0.6, 0.048),
         ),
-        f"{_EARNED}, the target's {{log_target:.2f}}",
+        f"{_EARNED}, the target's {{log_target:exp}}",
     ),
     Rule(
         "underfunded",
@@ -262,7 +262,7 @@ RULES = (
             Parameter("probability", _P, "probability", 0.5, 0.99, 0.76),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.21),
         ),
-        f"{_EARNED}, the target's {{log_target:.2f}}",
+        f"{_EARNED}, the target's {{log_target:exp}}",
     ),
     Rule(
         "weak_in_campaign",
@@ -283,7 +283,7 @@ RULES = (
             Parameter("probability", _P, "probability", 0.5, 0.99, 0.83),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.094),
         ),
-        "log ROAS {log_roas_28d:.2f} ± {sd_roas_28d:.2f} over 28 days, its campaign's {log_campaign:.2f}",
+        "ROAS {log_roas_28d:exp} ± {sd_roas_28d:.0%} over 28 days, its campaign's {log_campaign:exp}",
     ),
     Rule(
         "expensive_clicks",
@@ -339,7 +339,7 @@ RULES = (
             Parameter("probability", _P, "probability", 0.3, 0.95, 0.62),
             Parameter("rise", _RISE, "share", 0.01, 0.5, 0.048),
         ),
-        "purchases a day changed by {purchases_trend:+.0%} (log), log ROAS {log_roas_14d:.2f} ± {sd_roas_14d:.2f}",
+        "purchases a day changed by {purchases_trend:change}, ROAS {log_roas_14d:exp} ± {sd_roas_14d:.0%}",
     ),
     Rule(
         "stable",
@@ -368,6 +368,6 @@ RULES = (
             ),
             Parameter("lean", "log budget per log ROAS", "ratio", 0.0, 1.0, 0.17),
         ),
-        "revenue varies by {revenue_volatility:.0%} a day at a log ROAS of {log_roas_14d:.2f}, the target's {log_target:.2f}",
+        "revenue varies by {revenue_volatility:.0%} a day at a ROAS of {log_roas_14d:exp}, the target's {log_target:exp}",
     ),
 )

@@ -142,7 +142,7 @@ RULES = (
             Parameter("probability", _PROBABILITY, "probability", 0.3, 0.95, 0.59),
             Parameter("share", "budget after it over the budget before the freeze", "share", 0.3, 1.0, 0.43),
         ),
-        "the probe brought a log ROAS of {log_roas_7d:.2f} ± {sd_roas_7d:.2f}, the target's being {log_target:.2f}",
+        "the probe brought a ROAS of {log_roas_7d:exp} ± {sd_roas_7d:.0%}, the target's being {log_target:exp}",
     ),
     Rule(
         "end_probe",
@@ -162,7 +162,7 @@ RULES = (
             ),
             Parameter("probability", _PROBABILITY, "probability", 0.5, 0.99, 0.79),
         ),
-        "after {days_in_phase:.0f} days of probing the log ROAS is {log_roas_7d:.2f} ± {sd_roas_7d:.2f}",
+        "after {days_in_phase:.0f} days of probing the ROAS is {log_roas_7d:exp} ± {sd_roas_7d:.0%}",
     ),
     Rule(
         "freeze_without_purchase",
@@ -212,7 +212,7 @@ RULES = (
                 learned=Quantile("mature_spend_28d / cpa_expected", 0.25),
             ),
         ),
-        "ROAS {roas_28d:.2f} over 28 days with {purchases_28d:.0f} purchases, log {log_roas_28d:.2f} ± {sd_roas_28d:.2f}",
+        "ROAS {roas_28d:.2f} over 28 days with {purchases_28d:.0f} purchases, estimated {log_roas_28d:exp} ± {sd_roas_28d:.0%}",
     ),
     Rule(
         "cut_cost_jump",
@@ -255,7 +255,7 @@ RULES = (
             Parameter("ratio", "spend over budget of 7 days", "ratio", 1.0, 1.7, 1.1, learned=Quantile("utilisation", 0.95)),
             Parameter("cut", _CUT, "share", 0.02, 0.6, 0.15),
         ),
-        "spent {spend_7d:.2f} in 7 days of budgets of {budget_7d:.2f}, at a log ROAS of {log_roas_14d:.2f}",
+        "spent {spend_7d:.2f} in 7 days of budgets of {budget_7d:.2f}, at a ROAS of {log_roas_14d:exp}",
     ),
     Rule(
         "not_delivering",

@@ -40,7 +40,7 @@ RULES = (
         "Moves the day's money with what this weekday was learned to bring.",
         _weekday,
         (Parameter("strength", "log money per log effect", "ratio", 0.0, 1.5, 0.3),),
-        "this weekday brings {weekday_effect:+.0%} (log) against the average",
+        "this weekday brings {weekday_effect:change} against the average",
     ),
     Rule(
         "season",
@@ -49,7 +49,7 @@ RULES = (
         "Moves the day's money with what this time of the year was learned to bring.",
         _season,
         (Parameter("strength", "log money per log effect", "ratio", 0.0, 1.5, 0.25),),
-        "this season brings {season_effect:+.0%} (log) against the average",
+        "this season brings {season_effect:change} against the average",
     ),
     Rule(
         "promotion",
