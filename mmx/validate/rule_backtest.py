@@ -16,6 +16,7 @@ from mmx.jax_setup import jax
 from mmx.rules.account import Log, account_of, start_of
 from mmx.rules.calendar import days_ahead, learn_calendar
 from mmx.rules.engine import Engine
+from mmx.rules.padding import NEVER
 from mmx.rules.response.data import padded_shape
 from mmx.rules.response.fit import ResponseFit, fit
 from mmx.rules.response.quantities import elasticity_moments
@@ -268,11 +269,15 @@ def prepare_backtest(
 
 
 def _all_adsets(past: AccountHistory, whole: AccountHistory) -> AccountHistory:
-    """The past with the ad sets of the whole history, in its order: those that began later are empty columns."""
-    if past.adsets == whole.adsets:
+    """The past with the ad sets of the whole history, in its order: those that began later are empty columns, never live.
+
+    Nobody knew of them then, so that no roll-out launches them.
+    """
+    if past.adsets == whole.adsets and (past.first_day < len(past.dates)).all():
         return past
     place = [whole.adsets.index(name) for name in past.adsets]
     days, ad_sets = len(past.dates), len(whole.adsets)
     metrics, budget = np.zeros((days, ad_sets, past.metrics.shape[2])), np.zeros((days, ad_sets))
     metrics[:, place], budget[:, place] = past.metrics, past.budget
-    return replace(whole, dates=past.dates, metrics=metrics, budget=budget, propensity=None)
+    first = np.where(whole.first_day < days, whole.first_day, NEVER)
+    return replace(whole, dates=past.dates, metrics=metrics, budget=budget, first_day=first, propensity=None)

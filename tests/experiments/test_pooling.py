@@ -5,7 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from .test_scripts import script
+from .test_scripts import SCRIPTS, script
+
+
+@pytest.fixture(autouse=True)
+def _beside(monkeypatch):
+    """The study's files find each other, as they do where its script is run."""
+    monkeypatch.syspath_prepend(str(SCRIPTS / "pooling"))
 
 
 def test_the_study_runs_and_resumes(tmp_path, capsys):

@@ -83,14 +83,14 @@ def test_budgets_that_stand_still_leave_the_prior() -> None:
     assert "rests on the prior" in found.sentence
     np.testing.assert_allclose(found.variation, 0.0, atol=1e-9)
     assert found.learned.mean() == pytest.approx(1.0, abs=0.25)
-    assert prior_sd(SETTINGS.priors) == pytest.approx((np.sqrt(0.0344 + 3 * 0.08**2), np.sqrt(0.0344)))
+    assert prior_sd(SETTINGS.priors) == pytest.approx((np.sqrt(0.0489 + 0.0161), np.sqrt(0.0489)))
 
 
 def test_moved_budgets_tell_something(fits: list[tuple[AccountHistory, Truth, ResponseFit]]) -> None:
     for _, _, found in fits:
         assert found.identification.account_learned < 0.9
         assert found.identification.variation.min() > 0.0
-        assert "Budgets moved" in found.identification.sentence
+        assert "budgets moved by" in found.identification.sentence.lower()
 
 
 def test_marginal_roas_is_roas_times_elasticity(fits: list[tuple[AccountHistory, Truth, ResponseFit]]) -> None:
