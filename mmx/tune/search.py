@@ -97,7 +97,7 @@ def tune(
     seed : int
         With one worker, the same seed gives the same trials.
     starts : array, (start, parameter), optional
-        Vectors to evaluate right after the defaults, which always come first.
+        Vectors to evaluate right after the defaults, which always come first; those that are the same in what is searched once.
     progress : callable, optional
         Called with complete trials and all trials; not with several workers.
 
@@ -115,6 +115,7 @@ def tune(
     given = space.default[None] if starts is None else np.concatenate([space.default[None], starts])
     first = np.tile(space.default, (len(given), 1))
     first[:, found.live] = given[:, found.live]
+    first = first[np.sort(np.unique(first, axis=0, return_index=True)[1])]
     run = evolve_study if settings.engine == "evolution" else _optuna
     trials = run(study, search, settings, seed, first, progress)
     return _read(study, search, found, trials, default, settings)

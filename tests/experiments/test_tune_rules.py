@@ -36,7 +36,7 @@ def test_the_script_runs_with_and_without_a_folder(
     for part in (evidence.headline, "24 of 24 trials", "fit the hold-out's judge", "rules:", "84 days of 4 ad sets"):
         assert part in said, part
     again, _ = module.main([account, *QUICK, "tracking.uri=null", "--out", "tuned", "--allow-unconverged"])
-    assert np.array_equal(again.default.by_fold, found.default.by_fold)
-    assert len(again.trials.by_fold) == len(found.trials.by_fold)
+    assert np.array_equal(again.trials.vectors, found.trials.vectors)
+    assert np.array_equal(again.vector, found.vector)
     summary = json.loads((tmp_path / "tuned" / "summary.json").read_text(encoding="utf-8"))
     assert summary["headline"] and "A replay of the hold-out's days" in capsys.readouterr().out
