@@ -1,6 +1,6 @@
 """Search default parameters of the rules that are good for simulated customers on average; see README.md.
 
-Run: python experiments/rule_defaults/run.py [--smoke]
+Run: python experiments/rule_defaults/run.py [--smoke] [--shares]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import yaml
 from mmx.config import read_config
 from mmx.rules.engine import Engine
 from mmx.validate.rule_policy import RulePolicy
+from mmx.validate.rule_shares import rule_shares
 from mmx.worlds.accounts import AccountWorld, Allocation, make_world, roll
 
 HERE = Path(__file__).parent
@@ -64,17 +65,35 @@ def search(settings: dict[str, Any], engine: Engine, store: Path | None) -> dict
     return {"generations": history, "parameters": dict(zip(space.names, space.from_unit(mean).tolist(), strict=True))}
 
 
+def shares(settings: dict[str, Any], engine: Engine) -> dict[str, float]:
+    """Print by how much each rule matters at the defaults, in percent of ad-set-days of fresh accounts, rarest first."""
+    worlds = [make_world(settings["shares"]["seed"] + i) for i in range(settings["shares"]["worlds"])]
+    base = read_config(HERE / "rules.yaml").rules
+    found = rule_shares(engine, engine.space.default, worlds, base, days=settings["days"], futures=settings["futures"])
+    found = dict(sorted(found.items(), key=lambda item: item[1]))
+    print("\n".join(f"{name:28} {100.0 * share:6.2f} %" for name, share in found.items()))
+    return found
+
+
 def main() -> None:
     """Search, and store every generation."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shares", action="store_true", help="How often each rule matters at the defaults; stores them.")
     parser.add_argument("--smoke", action="store_true", help="Two generations on two worlds; stores nothing.")
-    smoke = parser.parse_args().smoke
+    args = parser.parse_args()
+    smoke = args.smoke
     settings = yaml.safe_load((HERE / "config.yaml").read_text(encoding="utf-8"))
     if smoke:
         settings |= {"worlds": 2, "per_generation": 2, "population": 4, "elite": 2, "generations": 2, "days": 7, "futures": 1}
-    store = None if smoke else HERE / "results" / "search.json"
+        settings |= {"shares": {"seed": 30000, "worlds": 1}}
+    store = None if smoke else HERE / "results" / ("shares.json" if args.shares else "search.json")
     if store is not None:
         store.parent.mkdir(exist_ok=True)
+    if args.shares:
+        found = shares(settings, Engine())
+        if store is not None:
+            store.write_text(json.dumps({name: round(share, 6) for name, share in found.items()}, indent=1), encoding="utf-8")
+        return
     search(settings, Engine(), store)
 
 

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 import yaml
 
 from mmx.rules.engine import Engine
@@ -19,3 +20,12 @@ def test_two_generations_run_and_are_stored(tmp_path):
     assert len(found["generations"]) == 2
     assert np.isfinite([row["mean"] for row in found["generations"]]).all()
     assert set(found["parameters"]) == set(Engine().space.names)
+
+
+def test_shares_of_rules_are_counted(capsys):
+    study = script("rule_defaults/run")
+    found = study.shares({"shares": {"seed": 30000, "worlds": 1}, "days": 5, "futures": 1}, Engine())
+    assert all(0.0 <= share <= 1.0 for share in found.values())
+    deciders = [rule.name for rule in Engine().deciders]
+    assert sum(found[name] for name in deciders) == pytest.approx(1.0)
+    assert len(capsys.readouterr().out.splitlines()) == len(found)
