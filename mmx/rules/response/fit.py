@@ -164,10 +164,10 @@ def _fit_part(
     reasons = []
     if not quick.converged:
         reasons.append("the search over scales did not end at a maximum")
-    if not quick.khat <= settings.max_khat and quick.effective < settings.least_effective * settings.proposals:
+    if not quick.khat <= settings.max_khat and quick.effective < settings.least_effective * quick.points:
         reasons.append(
             f"Pareto k of the weights over scales is {quick.khat:.2f}, above {settings.max_khat:g}, "
-            f"and {quick.effective:.0f} of {settings.proposals} points are effective"
+            f"and {quick.effective:.0f} of {quick.points} points are effective"
         )
     method: Method = settings.method
     if method == "laplace" or (method == "auto" and not reasons):

@@ -78,9 +78,12 @@ def _slopes(fit: ResponseFit, budget: Floats | None) -> tuple[Floats, Floats, Fl
 
 
 def log_moments(draws: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of the logarithm over draws, (ad set,) each: what probability gates take."""
-    logs = np.log(np.maximum(draws, 1e-12))
-    return logs.mean(axis=0), logs.std(axis=0, ddof=1)
+    """Median of the logarithm over draws and half the width of its central 68 %, (ad set,) each: what probability gates take.
+
+    Draws below zero count as very small ones, of which there may be some without moving either number.
+    """
+    low, middle, high = np.log(np.maximum(np.quantile(draws, [0.16, 0.5, 0.84], axis=0), 1e-12))
+    return middle, (high - low) / 2.0
 
 
 def elasticity_moments(fit: ResponseFit, budget: Floats | None = None) -> tuple[Floats, Floats]:

@@ -87,7 +87,7 @@ class ResponseSettings:
     draws : int
         Posterior draws that are kept.
     proposals : int
-        Points at which the quick path weighs the scales; several per kept draw are better.
+        Points of a round at which the quick path weighs the scales; there are more rounds where weights are uneven.
     method : {"laplace", "nuts", "auto"}
         ``auto`` is the quick path, and NUTS for a part whose weights have a Pareto k above ``max_khat``.
     max_khat, least_effective : float
