@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
+from mmx.jax_setup import jax
 from mmx.rules.engine import Engine
 from mmx.rules.padding import pad_history
 from mmx.rules.response.data import padded_shape
 from mmx.rules.response.fit import ResponseFit, fit
 from mmx.rules.response.quantities import elasticity_moments
-from mmx.rules.response.settings import ResponseSettings
+from mmx.rules.response.settings import ResponsePriors, ResponseSettings, Slope
+from mmx.rules.response.simulate import make_noise
 from mmx.rules_settings import RulesSettings
 from mmx.tune.overfitting import overfitting
 from mmx.tune_settings import BacktestSettings
@@ -42,6 +44,7 @@ from mmx.worlds.accounts import (
 Floats = NDArray[np.float64]
 OBJECTIVES = ("profit", "revenue")
 CAMPAIGNS = 4
+LUCKS = 4
 ALLOCATIONS = ("hold", "equal", "proportional", "greedy")
 
 
@@ -69,7 +72,8 @@ class Study:
     @cached_property
     def response(self) -> ResponseSettings:
         """Settings of the response models."""
-        return replace(ResponseSettings(), **self.settings["response"])
+        priors = ResponsePriors(**{name: Slope(*values) for name, values in self.settings["priors"].items()})
+        return replace(ResponseSettings(), **self.settings["response"], priors=priors)
 
     @cached_property
     def reference(self) -> ResponseFit:
@@ -86,14 +90,15 @@ class Study:
         return make_world(seed, customer=customer, days=self.settings["days"], horizon=self.settings["horizon"])
 
 
-def true_profit(study: Study, world: AccountWorld, vectors: Floats, day: int, futures: int) -> tuple[Floats, Floats]:
-    """Expected profit and spend, (vector, future) each, of parameter sets under the same luck from a day on."""
+def true_profit(study: Study, world: AccountWorld, vectors: Floats, day: int, futures: int) -> tuple[Floats, Floats, Floats]:
+    """Expected profit, spend and progress of learning phases, (vector, future) each, under the same luck from a day on."""
     rules = study.rules.model_copy(update={"margin": world.customer.margin})
     policy = RulePolicy(study.engine, np.repeat(vectors, futures, axis=0), rules)
     seeds = list(range(1, futures + 1)) * len(vectors)
     ran = roll(world, policy, day=day, days=study.settings["horizon"], seeds=seeds)
     shape = (len(vectors), futures)
-    return ran.expected_profit.reshape(shape), ran.spend.reshape(shape)
+    progress = ran.day.progress.mean(axis=(1, 2))
+    return ran.expected_profit.reshape(shape), ran.spend.reshape(shape), progress.reshape(shape)
 
 
 def uplift(profit: Floats, spend: Floats) -> Floats:
@@ -116,7 +121,7 @@ def one_world(study: Study, seed: int) -> dict[str, Any]:
     claims |= replays(study, world, customer, folds.holdout)
     picks = {name: int(np.argmax(values)) for name, values in claims.items()}
     known = settings["truths"]
-    profit, spend = true_profit(study, world, study.vectors[:known], folds.holdout, settings["futures"])
+    profit, spend, _ = true_profit(study, world, study.vectors[:known], folds.holdout, settings["futures"])
     candidates = uplift(profit, spend)
     found = {
         "seed": seed,
@@ -136,11 +141,13 @@ def one_world(study: Study, seed: int) -> dict[str, Any]:
     names = [name for name in picks if name != "judge"]
     chosen = study.vectors[[0, *(picks[name] for name in names)]]
     for name, day in (("holdout", folds.holdout), ("future", world.days)):
-        profit, spend = true_profit(study, world, chosen, day, settings["policy_futures"])
+        profit, spend, progress = true_profit(study, world, chosen, day, settings["policy_futures"])
         gains = uplift(profit, spend)[1:]
         found[name] = {
             "true": dict(zip(names, gains.mean(axis=1), strict=True)),
             "error": dict(zip(names, gains.std(axis=1, ddof=1) / np.sqrt(gains.shape[1]), strict=True)),
+            "spend": dict(zip(names, 100.0 * (spend[1:].mean(axis=1) / spend[0].mean() - 1.0), strict=True)),
+            "progress": progress[:2].mean(axis=1),
             "inside": float(((gains[0] >= own["ours"]["low"]) & (gains[0] <= own["ours"]["high"])).mean()),
         }
     return found | own | {"allocations": allocations(study, world, profit[0], spend[0])}
@@ -163,6 +170,7 @@ def ours(study: Study, backtest: Backtest, margin: float, seed: int) -> tuple[di
         "ours": {
             "claim": draws.mean(), "low": low, "high": high,
             "judged": 100.0 * rolled.judged / level,
+            "expected": 100.0 * less_luck(backtest, vectors[[winner, 0]], seed) / level,
             "tuning": 100.0 * rolled.claimed / (margin * scores[0, -1, 1]),
             "roas": judged[0, 0, 1] / spend[0],
             "spend": 100.0 * (spend / spend[0] - 1.0)[: study.settings["truths"]],
@@ -170,6 +178,17 @@ def ours(study: Study, backtest: Backtest, margin: float, seed: int) -> tuple[di
         "overfitting": overfitting(scores[..., 0], scores[0, :, 0]).probability,
     }  # fmt: skip
     return claims, own
+
+
+def less_luck(backtest: Backtest, both: Floats, seed: int) -> Floats:
+    """What the judge says of winner minus defaults in profit, (draw,), each draw under several futures' luck."""
+    stage, found = backtest.judge, []
+    days, _, ad_sets, draws = stage.future.noise.shape
+    for number in range(LUCKS):
+        noise = make_noise(jax.random.key(seed + 5000 + number), days, draws, ad_sets)
+        again = replace(backtest, judge=replace(stage, future=stage.future._replace(noise=noise)), stages=(stage,))
+        found.append(again.differences(*both)["profit"].judged)
+    return np.asarray(np.mean(found, axis=0))
 
 
 def elasticities(world: AccountWorld, backtest: Backtest) -> dict[str, float]:

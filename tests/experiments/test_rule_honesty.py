@@ -36,20 +36,21 @@ def test_the_study_runs_and_resumes(study, tmp_path, capsys):
     assert "s CPU" not in capsys.readouterr().out.rpartition("worlds;")[0].rpartition("worlds;")[2]
 
 
-def world(claim, true, low, high, *, passed=True, overfitting=0.0):
+def world(claim, true, low, high, *, passed=True, overfitting=0.0, seed=0):
     """A finished world of two candidates of which the second is chosen by all."""
     names = ("replay", "next_period", "folds", "judge")
-    windows = {"true": dict.fromkeys(names, true), "error": dict.fromkeys(names, 0.1), "inside": 0.5}
+    windows = {"true": dict.fromkeys(names, true), "error": dict.fromkeys(names, 0.1), "inside": 0.5, "progress": [0.8, 0.7]}
     return {
-        "seed": 0,
+        "seed": seed,
         "kind": "calm",
         "passed": [True, passed],
-        "claimed": dict.fromkeys(names, [0.0, claim]),
+        "claimed": {name: [0.0, claim] for name in names},
         "claim": dict.fromkeys(names, claim),
         "true": [0.0, true],
         "holdout": windows,
         "future": windows,
-        "ours": {"claim": claim, "low": low, "high": high},
+        "ours": {"claim": claim, "low": low, "high": high, "judged": [low, high], "expected": [claim, claim]},
+        "elasticity": {"true": 0.5, "folds": 0.6, "judge": 0.7},
         "overfitting": overfitting,
         "allocations": {"hold": 1.0},
     }
@@ -67,3 +68,22 @@ def test_tables_count_what_they_say(study):
     assert found["value"]["all"]["adopted - default"]["mean"] == 0.5
     assert found["gate"]["all"]["models refused"] == 0.25
     assert found["gate"]["all"]["worlds with a refused model"] == 0.5
+    causes = found["causes"]["all"]
+    assert causes["learning lost"] == pytest.approx(0.1) and causes["error of all candidates"] == 2.0
+    assert (causes["coverage by the judge alone"], causes["coverage without luck"]) == (0.5, 0.0)
+    assert found["priors"] == {} and "ours, recalibrated" not in found["honesty"]["all"]
+    again = study.summary(cells, [world(9.0, 1.0, 0.0, 1.0), world(1.0, -1.0, 0.0, 2.0)])
+    assert again["priors"]["default priors"]["ours"]["claim"] == 5.0
+    assert again["priors"]["priors of this study"]["ours"]["claim"] == 2.0
+
+
+def test_a_line_through_other_worlds_takes_a_constant_exaggeration_away(study):
+    rng = np.random.default_rng(0)
+    truth, noise = rng.normal(0.0, 4.0, 400), rng.normal(0.0, 1.0, 400)
+    cells = [world(3.0 + 2.0 * (t + e), t, -20.0, 20.0, seed=i) for i, (t, e) in enumerate(zip(truth, noise, strict=True))]
+    table = sys.modules[study.summary.__module__]
+    claims = table.honesty(cells, "ours", "holdout")
+    assert claims["error"] > 2.0 and claims["coverage"] > 0.99
+    own = table.recalibrated(cells, "holdout")
+    assert abs(own["error"]) < 4.0 * own["se"] < 0.25
+    assert own["coverage"] == pytest.approx(0.9, abs=4.0 * 0.9**0.5 * 0.1**0.5 / 20.0)
