@@ -126,7 +126,6 @@ def one_world(study: Study, seed: int) -> dict[str, Any]:
     found = {
         "seed": seed,
         "kind": world.kind,
-        "holdout": folds.holdout,
         "passed": [stage.model.passed for stage in (*backtest.stages, backtest.judge)],
         "learned": backtest.judge.model.identification.account_learned,
         "elasticity": elasticities(world, backtest),
