@@ -38,10 +38,13 @@ class Replay:
     same_day, next_period : array, (set,)
         Claimed revenue of each parameter set, currency: budgets times spend per budget times ROAS of the day, and of the seven
         days after it.
+    spend : array, (set,)
+        Budgets times spend per budget, currency.
     """
 
     same_day: NDArray[np.float64]
     next_period: NDArray[np.float64]
+    spend: NDArray[np.float64]
 
     @staticmethod
     def uplift(claimed: NDArray[np.float64], default: int = 0) -> NDArray[np.float64]:
@@ -76,23 +79,31 @@ def replay(
     days = days_ahead(history.dates[first:last], history.budget[first:last].sum(axis=1), learn_calendar(past), settings, past)
     metrics = jnp.asarray(np.transpose(history.metrics[first:last], (0, 2, 1)))
     budgets = jnp.asarray(history.budget[first:last])
-    call = partial(_budgets, engine, history.immature_days)
-    chosen = np.asarray(
-        jax.jit(jax.vmap(call, in_axes=(0, None, None, None, None, None, None)))(
-            jnp.asarray(vectors), window, state, account_of(past, settings), days, metrics, budgets
-        )
-    )
+    immature = jnp.asarray(history.immature_days)
+    account = account_of(past, settings)
+    chosen = np.asarray(_program(engine)(immature, jnp.asarray(vectors), window, state, account, days, metrics, budgets))
     spend, revenue = history.metric("spend"), history.metric("revenue")
     used = _over(spend[first:last], history.budget[first:last])
     now = _over(revenue[first:last], spend[first:last])
     weeks = [slice(t + 1, t + 1 + NEXT_DAYS) for t in range(first, last)]
     ahead = np.stack([_over(revenue[week].sum(axis=0), spend[week].sum(axis=0)) for week in weeks])
-    return Replay(np.einsum("sta,ta->s", chosen, used * now), np.einsum("sta,ta->s", chosen, used * ahead))
+    return Replay(*(np.einsum("sta,ta->s", chosen, used * by) for by in (now, ahead, np.ones_like(used))))
+
+
+_PROGRAMS: dict[Engine, Any] = {}
+
+
+def _program(engine: Engine) -> Any:
+    """Budgets of all parameter sets, compiled once for accounts and spans of one size."""
+    if engine not in _PROGRAMS:
+        axes = (None, 0, *([None] * 6))
+        _PROGRAMS[engine] = jax.jit(jax.vmap(partial(_budgets, engine), in_axes=axes))
+    return _PROGRAMS[engine]
 
 
 def _budgets(
     engine: Engine,
-    immature_days: int,
+    immature_days: Any,
     vector: Any,
     window: Any,
     state: Any,

@@ -217,6 +217,7 @@ def prepare_backtest(
     objectives: Sequence[str],
     limits: dict[str, float],
     seed: int,
+    start: ResponseFit | None = None,
     progress: Callable[[str], Any] | None = None,
 ) -> Backtest:
     """Fit the response models of all folds and of the hold-out.
@@ -236,6 +237,8 @@ def prepare_backtest(
     objectives, limits
         See ``mmx.validate.rule_scores``.
     seed : int
+    start : ResponseFit, optional
+        Of a similar account, in whose scales the first fold's search and the judge's begin; it takes part in nothing else.
     progress : callable, optional
         Told what is being fitted.
 
@@ -246,7 +249,7 @@ def prepare_backtest(
     say = progress or (lambda _: None)
     shape = padded_shape(folds.end, len(history.adsets), len(history.campaigns))
     stages: list[Stage] = []
-    before: ResponseFit | None = None
+    before = start
     for number, origin in enumerate(folds.origins):
         say(f"fit the response model of fold {number + 1} of {len(folds.origins)}")
         past = _all_adsets(reported_at(origin), history)
@@ -261,6 +264,7 @@ def prepare_backtest(
         replace(response, draws=max(response.draws, settings.judge_draws)),
         seed=seed + 7,
         shape=shape,
+        start=start,
         use=np.broadcast_to(use, history.budget.shape),
     )
     past = _all_adsets(reported_at(folds.holdout), history)
