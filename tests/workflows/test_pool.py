@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mmx import read_config
 from mmx.data.ads.read import read_history
 from mmx.errors import InputError, NotConvergedError
 from mmx.rules.engine import Engine
+from mmx.rules.parameters import make_space
 from mmx.rules.pooling.store import load_pooled
 from mmx.workflows import pool as workflow
 from mmx.workflows.pooled_start import pooled_beginning
@@ -110,8 +112,9 @@ def test_a_search_begins_within_what_the_pool_expects(pooled: tuple[Path, Answer
 
 def test_a_pool_of_other_rules_is_refused(pooled: tuple[Path, Answer], customers: list[Path], tmp_path: Path) -> None:
     config = read_config(customers[0], overrides=[f"pool.source={pooled[0]}"])
-    with pytest.raises(InputError, match=r"parameters that these rules lack: step_up\.share"):
-        pooled_beginning(config, Engine().without("step_up").space, read_history(config.ads))
+    own = next(rule for rule in Engine().rules if rule.name not in {name.split(".")[0] for name in SEARCHED})
+    with pytest.raises(InputError, match=r"parameters that these rules lack: .*step_up\.share"):
+        pooled_beginning(config, make_space([(own.name, own.parameters)]), read_history(config.ads))
     missing = read_config(customers[0], overrides=[f"pool.source={tmp_path}"])
     with pytest.raises(InputError, match="expect an output folder of mmx pool"):
         pooled_beginning(missing, Engine().space, read_history(config.ads))
@@ -137,11 +140,14 @@ def test_customers_that_cannot_be_pooled_are_refused(customers: list[Path], tmp_
     assert mmx("pool", "seed=1").code == 2
 
 
-def test_a_pool_that_fails_its_gate_is_not_used(customers: list[Path], tmp_path: Path) -> None:
-    outputs = customers[0].parent / "mlruns" / "outputs"
-    short = (f"output.dir={outputs}", "tracking.uri=null", "pool.tune=20", "pool.draws=10", "pool.common.most=1")
-    given = workflow.read_customers([*map(str, customers[:2]), *short])
-    with pytest.raises(NotConvergedError, match="the pool's posterior cannot be used"):
+def test_a_pool_that_fails_its_gate_is_not_used(
+    pooled: tuple[Path, Answer], customers: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs, found = customers[0].parent / "mlruns" / "outputs", load_pooled(pooled[0] / "pooled.npz")
+    failed = replace(found, gate=replace(found.gate, passed=False, reasons=("R-hat above 1.01",)))
+    monkeypatch.setattr(workflow, "pool", lambda *_, **__: failed)
+    given = workflow.read_customers([*map(str, customers), f"output.dir={outputs}", "tracking.uri=null"])
+    with pytest.raises(NotConvergedError, match=r"the pool's posterior cannot be used: R-hat above 1\.01"):
         workflow.run_pool(given, out=tmp_path / "out", quiet=True)
     assert not (tmp_path / "out").exists()
     done = workflow.run_pool(given, out=tmp_path / "out", allow_unconverged=True, quiet=True)

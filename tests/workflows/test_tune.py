@@ -16,10 +16,17 @@ import yaml
 from mmx import read_config
 from mmx.data.ads.read import read_history
 from mmx.errors import ConfigError, NotConvergedError
+from mmx.infer.gate import Gate
 from mmx.rules.engine import Engine
+from mmx.rules.parameters import Space
+from mmx.rules.pooling.pool import PooledParameters
+from mmx.rules.pooling.store import save_pooled
+from mmx.rules.pooling.traits import Trait, make_encoding
 from mmx.tune.rule_evidence import PRIOR_DOMINATED
 from mmx.tune.trials import read_trials
+from mmx.validate.rule_folds import rule_folds
 from mmx.workflows import tune as workflow
+from mmx.workflows.pooled_start import pooled_beginning
 from mmx.workflows.tune import run_tune
 
 from ..command_line import Answer, mmx
@@ -233,10 +240,10 @@ def test_preferences_name_recorded_objectives(tuned: tuple[Path, Answer], accoun
 
 
 def test_the_study_is_named_by_what_makes_its_scores(account: Path) -> None:
-    engine, history = Engine(), read_history(settings(account).ads)
+    space, history = Engine().space, read_history(settings(account).ads)
 
     def named(*overrides: str) -> str:
-        return workflow.study_name(settings(account, *overrides), engine, history)
+        return workflow.study_name(settings(account, *overrides), space, history)
 
     assert named() == named("tune.trials=99", "tune.workers=2", "tune.preferences={profit: 1}", "tune.verdict.mass=0.8")
     others = {
@@ -248,7 +255,49 @@ def test_the_study_is_named_by_what_makes_its_scores(account: Path) -> None:
     }
     assert len(others) == 5
     later = replace(history, metrics=history.metrics * 1.01)
-    assert workflow.study_name(settings(account), engine, later) not in others
+    assert workflow.study_name(settings(account), space, later) not in others
+
+
+def test_a_search_begins_with_a_pools_points(tuned: tuple[Path, Answer], account: Path, tmp_path: Path) -> None:
+    """``--pooled``: the study's first trials after the defaults are draws for this account's traits."""
+    space, earlier = Engine().space, read_trials(tuned[0] / "trials.parquet")
+    names = [n for n, moved in zip(space.names, np.ptp(earlier.vectors, axis=0) > 0.0, strict=True) if moved]
+    (tmp_path / "pool").mkdir()
+    save_pooled(around(space, names), tmp_path / "pool" / "pooled.npz")
+    study = tmp_path / "study.journal"
+    answer = mmx(
+        *("tune", account, *QUICK, "tracking.uri=null", "pool.starts=3", f"tune.storage.url={study}"),
+        *("--pooled", tmp_path / "pool", "--allow-unconverged", "--out", tmp_path / "out"),
+    )
+    assert answer.code == 0, answer.said
+    trials = read_trials(tmp_path / "out" / "trials.parquet")
+    config = settings(account, f"pool.source={tmp_path / 'pool'}", "pool.starts=3")
+    history = read_history(config.ads)
+    folds = rule_folds(len(history.dates), history.immature_days, config.tune.backtest)
+    begin = pooled_beginning(config, space, history.until(folds.origins[-1]))
+    live = np.flatnonzero(np.ptp(trials.vectors, axis=0) > 0.0)
+    assert {space.names[i] for i in live} & set(names)
+    for row, vector in enumerate(begin.starts.values(), start=1):
+        assert trials.engine[row] == "start" and trials.vectors[row, live] == pytest.approx(vector[live], rel=1e-12)
+    assert (trials.vectors >= begin.space.low).all() and (trials.vectors <= begin.space.high).all()
+    assert "The search begins with 3 points of the pool" in answer.said
+    assert list(summary_of(tmp_path / "out")["search"]["starts"])[:3] == list(begin.starts)
+    assert mmx("tune", account, *QUICK, "--pooled", tmp_path).code == 2
+
+
+def around(space: Space, names: list[str]) -> PooledParameters:
+    """A pool whose customers' optima lie half a logit above the defaults."""
+    rng, d = np.random.default_rng(1), len(names)
+    centre = np.clip(space.to_free(space.default)[[space.index(n) for n in names]] + 0.5, -3.0, 3.0)
+    traits: list[dict[str, Trait]] = [
+        {"spend": s, "order_value": 50.0, "ad_sets": 4.0, "platform": "meta"} for s in (100.0, 900.0)
+    ]
+    encoding = make_encoding(traits)
+    w = np.zeros((200, len(encoding.columns), d))
+    w[:, 0] = centre + 0.05 * rng.normal(size=(200, d))
+    lower = np.tile(0.3 * np.eye(d), (200, 1, 1))
+    gate = Gate(True, (), 1.0, 1000.0, 1000.0, 1.0, 0, 0)
+    return PooledParameters(tuple(names), ("a", "b"), encoding, w, lower, np.zeros((200, 2, d)), 4.0, gate)
 
 
 def test_an_engine_without_its_package_is_refused(account: Path) -> None:
