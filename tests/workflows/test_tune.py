@@ -22,6 +22,7 @@ from mmx.rules.parameters import Space
 from mmx.rules.pooling.pool import PooledParameters
 from mmx.rules.pooling.store import save_pooled
 from mmx.rules.pooling.traits import Trait, make_encoding
+from mmx.tune.overrides import yaml_diff
 from mmx.tune.rule_evidence import PRIOR_DOMINATED
 from mmx.tune.trials import read_trials
 from mmx.validate.rule_folds import rule_folds
@@ -162,14 +163,17 @@ def test_other_preferences_choose_from_stored_trials(
     assert "No verdict" in answer.said and yaml.safe_load((out / "parameters.yaml").read_text(encoding="utf-8"))["rules"]
 
 
-def test_a_front_with_limits_is_searched_from_starting_points(account: Path, tmp_path: Path) -> None:
+def test_a_front_with_limits_is_searched_from_starting_points(
+    tuned: tuple[Path, Answer], account: Path, tmp_path: Path
+) -> None:
     config = settings(
         account,
         *("tune.multi=true", "tune.objectives={profit: 1, stability: 0.5}", "tune.engine=evolution", "tune.trials=40"),
         *("tune.constraints={turnover: 0.2}", "tune.evolution.population=20", "tune.storage.url=memory"),
     )
-    start = tmp_path / "start.yaml"
-    start.write_text("rules: {parameters: {step_up: {share: 0.4}}}\n", encoding="utf-8")
+    start, space, earlier = tmp_path / "start.yaml", Engine().space, read_trials(tuned[0] / "trials.parquet")
+    middle = np.where(np.ptp(earlier.vectors, axis=0) > 0.0, 0.5 * (space.low + space.high), space.default)
+    start.write_text(yaml_diff(space, middle), encoding="utf-8")
     from mmx.workflows.tune_choose import read_start
 
     starts = {"start.yaml": read_start(Engine(), start)}
