@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mmx.mmm.fit import Fit
 
 
@@ -15,7 +19,20 @@ if TYPE_CHECKING:
 settings.register_profile("mmx", deadline=None, derandomize=True)
 settings.load_profile("mmx")
 
+MAPS = 20_000
 RAN = "which data a configuration was fitted on"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_programs() -> Iterator[None]:
+    """Let compiled programs go between files where there are many: each holds memory maps, of which a process may have 65,530."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MAPS:
+        from mmx.jax_setup import jax
+
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
