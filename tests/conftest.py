@@ -25,7 +25,7 @@ RAN = "which data a configuration was fitted on"
 
 @pytest.fixture(scope="module", autouse=True)
 def _few_programs() -> Iterator[None]:
-    """Let compiled programs go between files where there are many: each holds memory maps, of which a process may have 65,530."""
+    """Let compiled programs go between files where there are many: each holds memory maps, and a process may have 65,530."""
     yield
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > MAPS:
