@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 settings.register_profile("mmx", deadline=None, derandomize=True)
 settings.load_profile("mmx")
 
-MAPS = 20_000
+MAPS = 10_000
 RAN = "which data a configuration was fitted on"
 
 
