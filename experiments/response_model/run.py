@@ -29,6 +29,7 @@ def pairs(found: ResponseFit, truth: Truth) -> dict[str, tuple[Any, float]]:
     out = {
         "elasticity, account": (total.mean(axis=0), truth.elasticity.mean()),
         "elasticity, an ad set": (total[0], truth.elasticity[0]),
+        "curvature": (found.draw.curvature, truth.scales["purchases"]["curvature"]),
         "log order value, an ad set": (found.draw.log_amount[0], truth.levels["amounts"][0]),
         "dispersion of clicks": (found.draw.click_dispersion, truth.scales["clicks"]["dispersion"]),
         "dispersion of purchases": (found.draw.purchase_dispersion, truth.scales["purchases"]["dispersion"]),

@@ -19,15 +19,8 @@ SMALLEST = 20  # Worlds that a recalibration needs.
 MASS = 1.645  # Of a 90 % interval, in standard errors.
 
 
-def summary(cells: Sequence[Cell], before: Sequence[Cell] = ()) -> dict[str, Any]:
-    """All tables as nested mappings; uplifts in percent of the margin on the default rules' revenue.
-
-    Parameters
-    ----------
-    cells : sequence of Cell
-    before : sequence of Cell
-        Some of the same worlds, judged under the response model's default priors.
-    """
+def summary(cells: Sequence[Cell]) -> dict[str, Any]:
+    """All tables as nested mappings; uplifts in percent of the margin on the default rules' revenue."""
     kinds = {"all": list(cells)} | {kind: [c for c in cells if c["kind"] == kind] for kind in KINDS}
     gates: dict[str, Callable[[Cell], bool]] = {
         "passed": lambda c: all(c["passed"]),
@@ -35,14 +28,10 @@ def summary(cells: Sequence[Cell], before: Sequence[Cell] = ()) -> dict[str, Any
     }
     groups = kinds | {f"gate {name}": [c for c in cells if test(c)] for name, test in gates.items()}
     groups = {name: group for name, group in groups.items() if len(group) > 1}
-    seeds = {c["seed"] for c in before}
-    same = [c for c in cells if c["seed"] in seeds]
-    both = {"default priors": list(before), "priors of this study": same} if len(same) == len(before) > 1 else {}
     return {
         "worlds": len(cells),
         "honesty": {name: evaluators(group, "holdout") for name, group in groups.items()},
         "honesty afterwards": {name: evaluators(group, "future") for name, group in groups.items()},
-        "priors": {name: {e: honesty(group, e, "holdout") for e in ("folds", "ours")} for name, group in both.items()},
         "value": {name: value(group) for name, group in groups.items()},
         "gate": {name: gate(group) for name, group in kinds.items() if group},
         "causes": {name: causes(group) for name, group in groups.items()},
@@ -188,9 +177,6 @@ def tables(found: dict[str, Any]) -> str:
     for title in ("honesty", "honesty afterwards"):
         for name, rows in found[title].items():
             parts.append(f"\n{title}: {name}\n{pd.DataFrame(rows).T.round(3).to_string()}")
-    if found["priors"]:
-        for name, rows in found["priors"].items():
-            parts.append(f"\nsame worlds, {name}\n{pd.DataFrame(rows).T.round(3).to_string()}")
     for name, rows in found["value"].items():
         parts.append(f"\nvalue: {name}\n{pd.DataFrame(rows).T.round(2).to_string()}")
     parts.append(f"\n{pd.DataFrame(found['causes']).T.round(3).to_string()}")

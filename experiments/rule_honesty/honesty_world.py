@@ -21,7 +21,7 @@ from mmx.rules.padding import pad_history
 from mmx.rules.response.data import padded_shape
 from mmx.rules.response.fit import ResponseFit, fit
 from mmx.rules.response.quantities import elasticity_moments
-from mmx.rules.response.settings import ResponsePriors, ResponseSettings, Slope
+from mmx.rules.response.settings import ResponseSettings
 from mmx.rules.response.simulate import make_noise
 from mmx.rules_settings import RulesSettings
 from mmx.tune.overfitting import overfitting
@@ -72,8 +72,7 @@ class Study:
     @cached_property
     def response(self) -> ResponseSettings:
         """Settings of the response models."""
-        priors = ResponsePriors(**{name: Slope(*values) for name, values in self.settings["priors"].items()})
-        return replace(ResponseSettings(), **self.settings["response"], priors=priors)
+        return replace(ResponseSettings(), **self.settings["response"])
 
     @cached_property
     def reference(self) -> ResponseFit:

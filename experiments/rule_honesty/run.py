@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         print(
             f"{seed} {cell['kind']}: {time.perf_counter() - begun:.1f} s, {time.process_time() - clock:.1f} s CPU", flush=True
         )
-    found = plain(summary(done, finished(args.out / "default_priors.jsonl")))
+    found = plain(summary(done))
     (args.out / "summary.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(tables(found), flush=True)
     return found

@@ -198,11 +198,13 @@ class HoldOut:
     def draws(self, rng: np.random.Generator, size: int = 4000) -> NDArray[np.float64]:
         """Draws of the difference with both models' uncertainty, (draw,).
 
-        The judge says where it lies. What is not known of it is the judge's posterior and, because another stretch of the past
-        gave another model, the tuning model's posterior around its own mean.
+        The judge says where it lies. How far from there is an opinion pool (Stone 1961, doi:10.1214/aoms/1177704873): every
+        second draw is of the judge's posterior, every other one of the tuning model's, moved to the judge's mean. Adding both
+        deviations instead would count twice what the models share, their prior.
         """
-        noise = rng.choice(self.claimed, size) - self.claimed.mean()
-        return rng.choice(self.judged, size) + noise
+        judged = rng.choice(self.judged, size - size // 2)
+        moved = rng.choice(self.claimed, size // 2) - self.claimed.mean() + self.judged.mean()
+        return rng.permutation(np.concatenate([judged, moved]))
 
 
 def prepare_backtest(

@@ -1,8 +1,9 @@
-"""Columns of what days have in common: weekdays, and an ad set's drift between knots."""
+"""Columns of linear predictors: weekdays, an ad set's drift between knots, and the bend of returns in the budget."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,15 @@ import numpy.typing as npt
 from mmx.rules.response.structure import WEEKDAYS
 
 Floats = npt.NDArray[np.float64]
+
+
+def bend(x: Any) -> Any:
+    """What curvature multiplies: about x^2 near x = 0, straight far away, where its slope is at most 2.
+
+    ``x`` is the log of a budget over its reference. A quadratic term in logarithms is the translog form (Christensen, Jorgenson
+    and Lau 1973); straightened, the elasticity moves by at most twice the curvature, however far a budget is taken.
+    """
+    return 2.0 * ((1.0 + x * x) ** 0.5 - 1.0)
 
 
 def weekday_contrasts() -> Floats:

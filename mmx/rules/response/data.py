@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mmx.data.ads.history import AccountHistory, weekdays
 from mmx.errors import DataError
-from mmx.rules.response.bases import drift_basis, weekday_contrasts
+from mmx.rules.response.bases import bend, drift_basis, weekday_contrasts
 from mmx.rules.response.delay import reported_share
 from mmx.rules.response.settings import ResponseSettings, Slope
 from mmx.rules.response.structure import Structure
@@ -246,7 +246,7 @@ def _parts(
         ),
         "purchases": _Part(
             "negative_binomial", clicked, purchases, none + 1.0, _log(clicks * share, clicked), math.log(conversion),
-            (elastic["purchases"], rates),
+            (elastic["purchases"], (prior.curvature, bend(x["budget"])), rates),
         ),
         "amounts": _Part(
             "amount", bought, _log(revenue, bought) - _log(purchases, bought), np.where(bought, purchases, 1.0), none,

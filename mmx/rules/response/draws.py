@@ -113,6 +113,7 @@ def assemble(
         log_delivered=wide(constants.log_delivered),
         level=np.stack([link["level"] for link in links]) + np.multiply.outer(_PER_MONEY, wide(constants.log_budget)),
         slope=np.stack([link["slope"][0] for link in links]),
+        curvature=common["purchases"]["slope"][1],
         delivered=np.stack([link["slope"][-1] for link in shared]),
         fatigue=part["clicks"]["slope"][1],
         exposure_unit=wide(constants.exposure),

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmx.data.ads.history import AccountHistory, weekdays
-from mmx.rules.response.bases import drift_basis, weekday_contrasts
+from mmx.rules.response.bases import bend, drift_basis, weekday_contrasts
 from mmx.rules.response.settings import ResponseSettings, Slope
 
 Floats = npt.NDArray[np.float64]
@@ -83,9 +83,10 @@ def simulate(
     delivered = np.minimum(delivered, math.log(settings.cap))
     off = delivered - delivered.mean(axis=0)
     eta = {name: drawn.level(name) + drawn.slope(name, getattr(prior, name)) * x + drawn.daily(name) for name in _CHAIN}
-    eta["impressions"] += log_budget.mean(axis=0) + drawn.shared("impressions", prior.delivered_impressions) * off
+    eta["impressions"] += log_budget.mean(axis=0) + drawn.shared("impressions", "delivered", prior.delivered_impressions) * off
     for name in ("clicks", "purchases"):
-        eta[name] += drawn.shared(name, prior.delivered_rates) * off
+        eta[name] += drawn.shared(name, "delivered", prior.delivered_rates) * off
+    eta["purchases"] += drawn.shared("purchases", "curvature", prior.curvature) * bend(x)
     noise = drawn.scale("impressions", "dispersion", prior.noise)
     impressions = np.round(np.exp(eta["impressions"] + noise * rng.standard_normal(x.shape))) + 1.0
     keep = 0.5 ** (1.0 / settings.exposure_half_life)
@@ -169,9 +170,9 @@ class _Drawn:
         self.slopes[name] = mean + spread * self.rng.standard_normal(len(self.campaign_of))
         return self.slopes[name]
 
-    def shared(self, part: str, prior: Slope) -> float:
-        self.scales[part]["delivered"] = float(self.rng.normal(prior.mean, prior.sd))
-        return self.scales[part]["delivered"]
+    def shared(self, part: str, name: str, prior: Slope) -> float:
+        self.scales[part][name] = float(self.rng.normal(prior.mean, prior.sd))
+        return self.scales[part][name]
 
     def daily(self, part: str) -> Floats:
         prior, rng, days = self.settings.priors, self.rng, len(self.dates)

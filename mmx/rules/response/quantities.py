@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from mmx.rules.response.bases import bend
 from mmx.rules.response.fit import ResponseFit
 from mmx.rules.response.simulate import LOG_TWO, Carry, Draw
 
@@ -30,14 +31,14 @@ def expected(draw: Draw, carry: Carry, budget: Floats) -> tuple[Floats, Floats]:
     weights = weights / weights.sum()
     x = np.log(np.asarray(budget, dtype=float))[:, None] - draw.log_budget
     tired = np.log1p(carry.exposure / draw.exposure_unit) - LOG_TWO
-    eta = draw.level + carry.drift + draw.slope * x
+    eta, bent = draw.level + carry.drift + draw.slope * x, draw.curvature * bend(x)
     spend, revenue = np.zeros_like(x), np.zeros_like(x)
     for node, weight in zip(nodes, weights, strict=True):
         log_delivered = np.minimum(draw.delivery + draw.delivery_slope * x + draw.delivery_sd * node, draw.log_cap)
         at = eta + draw.delivered[:, None] * (log_delivered - draw.log_delivered)
         rate = 1.0 / (1.0 + np.exp(-(at[1] + draw.fatigue * tired)))
         spend += weight * np.asarray(budget)[:, None] * np.exp(log_delivered)
-        revenue += weight * np.exp(at[0] + 0.5 * draw.impressions_sd**2 + at[2] + draw.log_amount) * rate
+        revenue += weight * np.exp(at[0] + 0.5 * draw.impressions_sd**2 + at[2] + bent + draw.log_amount) * rate
     shocks = 0.5 * (draw.day_sd**2).sum(axis=0) + np.log(np.exp(draw.weekday.sum(axis=0)).mean(axis=0))
     return spend, revenue * np.exp(shocks)
 

@@ -31,15 +31,16 @@ class Slope:
 class ResponsePriors:
     """Priors; scales are those of half-normal laws, on the log scale of what is modelled.
 
-    The elasticities of impressions, click rate and conversion rate in the budget add up to about .47, give or take .22: what
-    randomised accounts of the simulator say under wide priors (``experiments/rule_honesty``). Impressions are bought nearly in
-    proportion; returns diminish in what they bring, of which single accounts say little.
+    The elasticities of impressions, click rate and conversion rate in the budget add up to about .51, give or take .16, and fall
+    by .26 where the budget is e times its reference (``curvature``; see ``bases.bend``): what randomised accounts of the simulator
+    say under wide priors (``experiments/response_model/learn_priors.py``). Single accounts say little of either.
     """
 
-    impressions: Slope = Slope(0.95, 0.05, 0.05)
-    clicks: Slope = Slope(-0.03, 0.08, 0.06)
-    purchases: Slope = Slope(-0.45, 0.20, 0.10)
+    impressions: Slope = Slope(0.95, 0.03, 0.05)
+    clicks: Slope = Slope(0.0, 0.04, 0.06)
+    purchases: Slope = Slope(-0.44, 0.15, 0.10)
     delivery: Slope = Slope(0.0, 0.10, 0.08)
+    curvature: Slope = Slope(-0.13, 0.10)
     fatigue: Slope = Slope(-0.15, 0.15, 0.10)
     delivered_impressions: Slope = Slope(0.9, 0.2)
     delivered_rates: Slope = Slope(0.0, 0.2)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 from mmx.jax_setup import jax, jnp
+from mmx.rules.response.bases import bend
 from mmx.rules.response.counts import mixed
 
 LINKS = ("impressions", "clicks", "purchases")  # First axis of arrays by link.
@@ -35,6 +36,8 @@ class Draw(NamedTuple):
         Reference of the log of spend over budget.
     level, slope : array, (link, ad set)
         At the reference budget, and elasticities in the budget, of log impressions, logit click rate, log conversion rate.
+    curvature : array, ()
+        Of log conversion rates in the log budget: what ``bases.bend`` of it is times.
     delivered : array, (link,)
         Slopes in the log of spend over budget.
     fatigue : array
@@ -65,6 +68,7 @@ class Draw(NamedTuple):
     log_delivered: Any
     level: Any
     slope: Any
+    curvature: Any
     delivered: Any
     fatigue: Any
     exposure_unit: Any
@@ -139,7 +143,7 @@ def step(draw: Draw, carry: Carry, budget: Any, day: HasWeekday, noise: Any) -> 
     eta = draw.level + drift + draw.slope * x + _by_link(draw.delivered) * off + _by_link(common)
     tired = jnp.log(1.0 + carry.exposure / draw.exposure_unit) - LOG_TWO
     rate = jax.nn.sigmoid(eta[1] + draw.fatigue * tired)
-    shown, conversion = _once((jnp.where(served, jnp.exp(eta[0]), 0.0), jnp.exp(eta[2])))
+    shown, conversion = _once((jnp.where(served, jnp.exp(eta[0]), 0.0), jnp.exp(eta[2] + draw.curvature * bend(x))))
     rate, impressions = _once((rate, jnp.round(shown * jnp.exp(draw.impressions_sd * noise[1]))))
     clicks = mixed(impressions * rate, draw.click_dispersion, noise[2], noise[4], noise[3])
     clicks = _once(jnp.minimum(clicks, impressions))

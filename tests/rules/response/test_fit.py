@@ -83,7 +83,7 @@ def test_budgets_that_stand_still_leave_the_prior() -> None:
     assert "rests on the prior" in found.sentence
     np.testing.assert_allclose(found.variation, 0.0, atol=1e-9)
     assert found.learned.mean() == pytest.approx(1.0, abs=0.25)
-    assert prior_sd(SETTINGS.priors) == pytest.approx((np.sqrt(0.0489 + 0.0161), np.sqrt(0.0489)))
+    assert prior_sd(SETTINGS.priors) == pytest.approx((np.sqrt(0.0250 + 0.0161), np.sqrt(0.0250)))
 
 
 def test_moved_budgets_tell_something(fits: list[tuple[AccountHistory, Truth, ResponseFit]]) -> None:
@@ -103,7 +103,9 @@ def test_marginal_roas_is_roas_times_elasticity(fits: list[tuple[AccountHistory,
     plain = found.draw._replace(delivery_slope=0.0 * found.draw.delivery_slope, log_cap=np.full(found.draws, 50.0))
     plain = plain._replace(level=plain.level - np.array([0.0, 9.0, 0.0])[:, None, None])  # Rates so small that logit is log.
     sums = elasticity(replace(found, draw=plain))
-    np.testing.assert_allclose(sums, plain.slope.sum(axis=0).T, atol=1e-3)
+    x = np.log(found.budget)[:, None] - plain.log_budget
+    at_budget = plain.slope.sum(axis=0) + plain.curvature * 2 * x / np.hypot(1, x)
+    np.testing.assert_allclose(sums, at_budget.T, atol=1e-3)
     mean, sd = elasticity_moments(found)
     assert mean.shape == sd.shape == (ADSETS,) and (sd > 0).all()
     logs, spread = log_moments(marginal_roas(found))

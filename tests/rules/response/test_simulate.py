@@ -30,7 +30,7 @@ def parameters(lanes: tuple[int, ...] = (LANES,), seed: int = 1) -> tuple[Draw, 
     draw = Draw(
         log_budget=about(4.0, a), delivery=about(-0.1, a), delivery_slope=about(-0.05, a, spread=0.02),
         delivery_sd=about(0.2, a, spread=0.1), log_cap=np.full(lanes, np.log(1.75)), log_delivered=about(-0.1, a),
-        level=level, slope=slope, delivered=about(0.3, 3), fatigue=about(-0.2, a), exposure_unit=about(2e5, a, spread=1e4),
+        level=level, slope=slope, curvature=about(-0.15, spread=0.1), delivered=about(0.3, 3), fatigue=about(-0.2, a), exposure_unit=about(2e5, a, spread=1e4),
         exposure_keep=np.full(lanes, 0.97), reach=about(0.6, a, spread=0.1), log_amount=about(4.0, a),
         amount_sd=about(0.6, spread=0.1), impressions_sd=about(0.2, spread=0.1), click_dispersion=about(0.3, spread=0.1),
         purchase_dispersion=about(0.4, spread=0.1), weekday=about(0.0, 3, 7), day_sd=about(0.1, 3, spread=0.05),
@@ -72,7 +72,7 @@ def oracle(d: Draw, c: Carry, budget: np.ndarray, weekday: int, noise: np.ndarra
 
         clicks = count(rows["impressions"][a] * rate, d.click_dispersion, z["click_rate"][a], z["click_uniform"][a])
         rows["clicks"][a] = min(clicks, rows["impressions"][a])
-        conversion = np.exp(eta[2])
+        conversion = np.exp(eta[2] + d.curvature * 2 * (np.hypot(1, x) - 1))
         purchases = count(
             rows["clicks"][a] * conversion, d.purchase_dispersion, z["purchase_rate"][a], z["purchase_uniform"][a]
         )
