@@ -67,7 +67,9 @@ def search(settings: dict[str, Any], engine: Engine, store: Path | None) -> dict
 
 def shares(settings: dict[str, Any], engine: Engine) -> dict[str, float]:
     """Print by how much each rule matters at the defaults, in percent of ad-set-days of fresh accounts, rarest first."""
-    worlds = [make_world(settings["shares"]["seed"] + i) for i in range(settings["shares"]["worlds"])]
+    own = settings["shares"]
+    pasts = [own["days"] if i >= own["worlds"] - own["long"] else settings["past"] for i in range(own["worlds"])]
+    worlds = [make_world(own["seed"] + i, days=days) for i, days in enumerate(pasts)]
     base = read_config(HERE / "rules.yaml").rules
     found = rule_shares(engine, engine.space.default, worlds, base, days=settings["days"], futures=settings["futures"])
     found = dict(sorted(found.items(), key=lambda item: item[1]))
@@ -85,7 +87,7 @@ def main() -> None:
     settings = yaml.safe_load((HERE / "config.yaml").read_text(encoding="utf-8"))
     if smoke:
         settings |= {"worlds": 2, "per_generation": 2, "population": 4, "elite": 2, "generations": 2, "days": 7, "futures": 1}
-        settings |= {"shares": {"seed": 30000, "worlds": 1}}
+        settings |= {"shares": {"seed": 30000, "worlds": 1, "long": 1, "days": 400}}
     store = None if smoke else HERE / "results" / ("shares.json" if args.shares else "search.json")
     if store is not None:
         store.parent.mkdir(exist_ok=True)

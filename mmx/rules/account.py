@@ -10,6 +10,7 @@ from mmx.errors import DataError
 from mmx.jax_setup import jnp
 from mmx.rules.context import Account, State, days_since_change, first_state
 from mmx.rules.features import LEARNING_DAYS
+from mmx.rules.moments import order_value_spread
 from mmx.rules.window import LOOK_BACK, Window, window_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from mmx.data.ads.history import AccountHistory
     from mmx.rules_settings import RulesSettings
 
-ORDER_VALUE_SPREAD = 0.8
+ORDER_VALUE_SPREAD, LEAST_SPREAD_DAYS = 0.8, 140
 
 
 class Log(NamedTuple):
@@ -95,7 +96,7 @@ def account_of(
         target_roas=array(target),
         marginal_floor=array(floor),
         expected_cpa=array(cpa),
-        order_value_spread=array(ORDER_VALUE_SPREAD),
+        order_value_spread=array(_spread(history)),
         minimum_budget=array(settings.minimum_budget),
         month_budget=array(np.inf if month_budget is None else month_budget),
         elasticity_mean=each(elastic.mean),
@@ -105,6 +106,12 @@ def account_of(
         maturity=array(maturity),
         reported=array(np.ones(LEARNING_DAYS) if as_reported else maturity),
     )
+
+
+def _spread(history: AccountHistory) -> float:
+    """Coefficient of variation of order values: the account's own from 140 ad-set-days with sales on, 0.8 below."""
+    own = order_value_spread(history)
+    return own.value if own.days >= LEAST_SPREAD_DAYS and np.isfinite(own.value) else ORDER_VALUE_SPREAD
 
 
 def _weights(history: AccountHistory) -> NDArray[np.float64]:

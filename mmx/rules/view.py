@@ -8,7 +8,7 @@ from mmx.jax_setup import jnp
 from mmx.rules.context import starting_budget
 from mmx.rules.evidence import pooled_parent, posterior_roas
 from mmx.rules.features import adset_features, settled
-from mmx.rules.rule import FROZEN, View
+from mmx.rules.rule import ACTIVE, FROZEN, View
 
 if TYPE_CHECKING:
     from mmx.rules.context import Account, Day, State
@@ -28,6 +28,7 @@ MEANINGS = {
     "campaign_size": "ad sets that exist in the campaign",
     "account_expected_3d": "purchases of three days that clicks, CVR of 28 days and delays of attribution let expect",
     "budget": "budget that a decision starts from: today's, or that before a freeze or before money ran out, currency",
+    "receivers": "ad sets that a day's money can be shared out among: live, neither frozen nor probing, with a budget",
     "account_budget": "sum of these over ad sets that are not frozen, currency",
     "money": "money of the day after account rules, currency; read by guardrails",
 }
@@ -86,6 +87,7 @@ def make_view(p: Any, window: Window, state: State, account: Account, day: Day, 
     spend = features["mature_spend_14d"]
     view["log_marginal_account"] = jnp.sum(spend * view.log_marginal, axis=0) / jnp.maximum(jnp.sum(spend, axis=0), 1e-9)
     view["account_budget"] = jnp.sum(jnp.where(view.live & (view.phase != FROZEN), view.budget, 0.0), axis=0)
+    view["receivers"] = jnp.sum(view.live & (view.phase == ACTIVE) & (view.budget > 0.0), axis=0).astype(state.budget.dtype)
     view["account_month_spend"] = jnp.sum(features["month_spend"], axis=0)
     return view
 

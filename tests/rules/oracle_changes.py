@@ -125,7 +125,8 @@ def minimum(a: Any, account: Any, p: Any) -> tuple[float, float]:
 
 
 def maximum_share(a: Any, account: Any, p: Any) -> tuple[float, float]:
-    return 0.0, p.share * account.money
+    even = 2.0 * account.money / max(account.receivers - 1, 1)
+    return 0.0, max(p.share * account.money, even, a.start)
 
 
 def spend_anchor(a: Any, account: Any, p: Any) -> tuple[float, float]:

@@ -232,6 +232,7 @@ def _account(case: Case, ad_sets: list[Any], whole: dict[str, float]) -> Any:
         minimum=float(account.minimum_budget),
         budget=sum(a.start for a in ad_sets if a.live and a.phase != "frozen"),
         live=sum(a.live for a in ad_sets),
+        receivers=sum(a.live and a.phase == "active" and a.start > 0.0 for a in ad_sets),
         live_in={c: sum(a.live for a in ad_sets if a.campaign == c) for c in {a.campaign for a in ad_sets}},
         month_budget=float(account.month_budget),
         month_spend=sum(a.month_spend for a in ad_sets),

@@ -77,11 +77,12 @@ def guardrail_bounds(batch: Any, v: dict[str, Any]) -> dict[str, tuple[Any, Any]
     mean = v["account_budget"] / np.maximum(v["live"].sum(axis=1), 1)
     usual = v["spend_14d"] / np.maximum(v["active_14d"], 1.0)
     least_cost = np.maximum(p("cost_anchor.costs") * v["cpa_expected"], v["minimum"][:, None])
+    largest = np.maximum(p("maximum_share.share"), 2.0 / np.maximum(v["receivers"] - 1.0, 1.0)[:, None])
     worse = v["log_roas_7d"] < v["log_target"][:, None] + np.log(p("not_in_decline.of_target"))
     cools = v["days_since_change"] < p("cooldown.days")
     return {
         "minimum": (np.maximum(v["minimum"][:, None], p("minimum.share") * mean[:, None]), none),
-        "maximum_share": (0.0, p("maximum_share.share") * v["money"][:, None]),
+        "maximum_share": (0.0, np.maximum(largest * v["money"][:, None], budget)),
         "spend_anchor": (0.0, np.where((v["age_days"] >= 14) & (usual > 0), p("spend_anchor.times") * usual, none)),
         "cost_anchor": (0.0, np.where(v["purchases_28d"] < p("cost_anchor.purchases"), least_cost, none)),
         "not_in_decline": (0.0, np.where(worse & (v["purchases_28d"] >= p("not_in_decline.purchases")), budget, none)),

@@ -30,6 +30,7 @@ ACCOUNT = {
     "account_expected_3d": "expected_3d",
     "account_purchases_3d": "purchases_3d",
     "account_budget": "budget",
+    "receivers": "receivers",
     "account_month_spend": "month_spend",
     "account_aov_28d": "aov_28d",
     "account_cpm_trend": "cpm_trend",

@@ -7,6 +7,9 @@ from mmx.rules.learned import Enough, Quantile
 from mmx.rules.parameters import Parameter
 from mmx.rules.rule import Bounds, Rule, View
 
+# Even shares of the others that an ad set may always take: with two others that is all the money, so that none is left over.
+TWICE = 2.0
+
 
 def _minimum(v: View, p: View) -> Bounds:
     mean = v.account_budget / jnp.maximum(jnp.sum(v.live, axis=0), 1.0)
@@ -14,7 +17,8 @@ def _minimum(v: View, p: View) -> Bounds:
 
 
 def _maximum_share(v: View, p: View) -> Bounds:
-    return Bounds(0.0, p.share * v.money)
+    share = jnp.maximum(p.share, TWICE / jnp.maximum(v.receivers - 1.0, 1.0))
+    return Bounds(0.0, jnp.maximum(share * v.money, v.budget))
 
 
 def _spend_anchor(v: View, p: View) -> Bounds:
@@ -62,10 +66,10 @@ RULES = (
         "maximum_share",
         _G,
         "guardrail",
-        "No ad set takes more than a share of the account's money of the day.",
+        "No ad set is raised beyond a share of the day's money, or twice an even share of the others where that is more.",
         _maximum_share,
         (Parameter("share", "most budget over the day's money", "share", 0.05, 0.9, 0.3),),
-        "at most {maximum_share__share:.0%} of the day's {money:.2f}",
+        "no raise beyond {maximum_share__share:.0%} of the day's {money:.2f}, or twice an even share of the others ({receivers:.0f} with it)",
     ),
     Rule(
         "spend_anchor",
