@@ -1,6 +1,6 @@
 """Search default parameters of the rules that are good for simulated customers on average; see README.md.
 
-Run: python experiments/rule_defaults/run.py [--smoke] [--shares]
+Run: python experiments/rule_defaults/run.py [--smoke] [--shares | --value]
 """
 
 from __future__ import annotations
@@ -77,10 +77,26 @@ def shares(settings: dict[str, Any], engine: Engine) -> dict[str, float]:
     return found
 
 
+def value(settings: dict[str, Any], engine: Engine) -> dict[str, Any]:
+    """Gains of the defaults and of those before they were loosened, shares of spend, on the same futures of fresh accounts."""
+    own, space = settings["value"], engine.space
+    before = space.default
+    for name, number in settings["before"].items():
+        before[space.index(name)] = number
+    worlds = [make_world(own["seed"] + i, days=settings["past"]) for i in range(own["worlds"])]
+    found = gains(engine, worlds, np.stack([space.default, before]), settings["days"], own["futures"])
+    difference = found[:, 0] - found[:, 1]
+    error = float(difference.std(ddof=1) / np.sqrt(len(worlds))) if len(worlds) > 1 else None
+    mean = {"now": float(found[:, 0].mean()), "before": float(found[:, 1].mean()), "difference": float(difference.mean())}
+    print(mean, error)
+    return mean | {"standard_error": error, "worlds": found.round(6).tolist()}
+
+
 def main() -> None:
     """Search, and store every generation."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shares", action="store_true", help="How often each rule matters at the defaults; stores them.")
+    parser.add_argument("--value", action="store_true", help="The defaults against those before they were loosened; stores it.")
     parser.add_argument("--smoke", action="store_true", help="Two generations on two worlds; stores nothing.")
     args = parser.parse_args()
     smoke = args.smoke
@@ -88,15 +104,22 @@ def main() -> None:
     if smoke:
         settings |= {"worlds": 2, "per_generation": 2, "population": 4, "elite": 2, "generations": 2, "days": 7, "futures": 1}
         settings |= {"shares": {"seed": 30000, "worlds": 1, "long": 1, "days": 400}}
-    store = None if smoke else HERE / "results" / ("shares.json" if args.shares else "search.json")
+        settings |= {"value": {"seed": 41000, "worlds": 1, "futures": 1}}
+    name = "shares" if args.shares else "value" if args.value else "search"
+    store = None if smoke else HERE / "results" / f"{name}.json"
     if store is not None:
         store.parent.mkdir(exist_ok=True)
-    if args.shares:
-        found = shares(settings, Engine())
-        if store is not None:
-            store.write_text(json.dumps({name: round(share, 6) for name, share in found.items()}, indent=1), encoding="utf-8")
+    engine = Engine()
+    if name == "search":
+        search(settings, engine, store)
         return
-    search(settings, Engine(), store)
+    if name == "shares":
+        counted = {rule: round(share, 6) for rule, share in shares(settings, engine).items()}
+        found = {"parameters": dict(zip(engine.space.names, engine.space.default.tolist(), strict=True)), "shares": counted}
+    else:
+        found = value(settings, engine)
+    if store is not None:
+        store.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import yaml
 
+from mmx.config import read_config
 from mmx.data.ads.history import METRICS, AccountHistory
+from mmx.rules.account import account_of
 from mmx.rules.auto import PRIOR_DAYS, automatic
 from mmx.rules.daily import daily_features
 from mmx.rules.engine import Engine
@@ -188,6 +190,17 @@ def test_differences_between_ad_sets_and_the_spread_of_order_values_are_recovere
     # Against the rate r of a campaign of ten ad sets, itself a mean: E 1 / r^2 is 1 + 3 / (10 k) to first order.
     assert abs(between.mean() - 1.0 / k) < 4.0 * between.std(ddof=1) / np.sqrt(len(made)) + 3.0 / (10.0 * k * k)
     assert abs(spread.mean() - 0.5) < 4.0 * spread.std(ddof=1) / np.sqrt(len(made))
+
+
+def test_evidence_reads_the_accounts_own_spread_of_order_values_where_it_has_sold_often(tmp_path):
+    rng = np.random.default_rng(13)
+    often, seldom = (simple(rng, sets, 2, 30.0, 1.2, 4.0) for sets in (12, 1))
+    columns = {name: name for name in ("date", "campaign", "adset", "spend", "impressions", "clicks", "purchases", "revenue")}
+    config = {"name": "a", "ads": {"files": ["unused.csv"], "columns": columns}}
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    rules = read_config(tmp_path / "a.yaml").rules
+    found = [float(account_of(one, rules).order_value_spread) for one in (often, seldom)]
+    assert found == [order_value_spread(often).value, 0.8]
 
 
 def test_equal_ad_sets_are_pooled_as_far_as_may_be():

@@ -114,6 +114,20 @@ def test_budgets_lie_within_the_guardrails(seed: int) -> None:
         assert at[details.binds[:, n]].all(), rule.name
 
 
+@pytest.mark.parametrize("known", [1, 2, 3])
+def test_the_largest_share_leaves_no_money_over_in_small_accounts(known: int) -> None:
+    """With three ad sets or fewer it changes nothing, however low; with twelve it holds budgets back."""
+    batch = cases(0)
+    small = [replace(c, history=replace(c.history, first_day=np.where(np.arange(12) < known, 0, 10**6))) for c in batch]
+    vectors = np.stack([case.vector for case in batch])
+    vectors[:, NAMES.index("maximum_share.share")] = 0.05
+    bound, free = (explained(small, vectors, off)[0] for off in ((), ("maximum_share",)))
+    assert (bound.budget > 0.0).any() and (bound.rule[:, known:] == -1).all()
+    np.testing.assert_allclose(bound.budget, free.budget, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(bound.unallocated, free.unallocated, rtol=1e-12, atol=1e-9)
+    assert not np.allclose(explained(batch, vectors)[0].budget, explained(batch, vectors, ("maximum_share",))[0].budget)
+
+
 @few
 @given(seeds)
 def test_a_decision_is_repeated_to_the_bit(seed: int) -> None:

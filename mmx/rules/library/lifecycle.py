@@ -58,7 +58,7 @@ RULES = (
         "Raises a new ad set whose clicks come more often and cheaper than its campaign's, before purchases can tell.",
         _cold_start_promising,
         (
-            Parameter("days", "age up to which an ad set is new", "days", 3.0, 21.0, 8.5),
+            Parameter("days", "age up to which an ad set is new", "days", 3.0, 21.0, 11.0),
             Parameter(
                 "clicks",
                 "clicks of 7 days, below which nothing is said",
@@ -70,7 +70,7 @@ RULES = (
                 learned=Enough("clicks", 0.09),
             ),
             Parameter(
-                "better", "CTR above the campaign's", "share", 0.02, 1.0, 0.28, learned=Quantile("ctr_relative", 0.8, plus=-1.0)
+                "better", "CTR above the campaign's", "share", 0.02, 1.0, 0.22, learned=Quantile("ctr_relative", 0.8, plus=-1.0)
             ),
             Parameter("rise", "share that is added to the budget", "share", 0.02, 0.6, 0.15),
         ),
@@ -83,7 +83,7 @@ RULES = (
         "Cuts a new ad set that is clicked far less often than its campaign's others.",
         _cold_start_failed,
         (
-            Parameter("days", "age up to which an ad set is new", "days", 3.0, 21.0, 14.0),
+            Parameter("days", "age up to which an ad set is new", "days", 3.0, 21.0, 17.0),
             Parameter(
                 "impressions",
                 "impressions of 7 days, below which nothing is said",
@@ -100,7 +100,7 @@ RULES = (
                 "share",
                 0.05,
                 0.9,
-                0.15,
+                0.12,
                 learned=Quantile("ctr_relative", 0.1, times=-1.0, plus=1.0),
             ),
             Parameter("cut", "share of the budget that is taken away", "share", 0.05, 0.7, 0.18),
@@ -114,7 +114,7 @@ RULES = (
         "Leaves a new ad set alone until it has spent enough to say anything.",
         _cold_start,
         (
-            Parameter("days", "age up to which an ad set is new", "days", 2.0, 21.0, 14.0, learned=Waiting(3.0)),
+            Parameter("days", "age up to which an ad set is new", "days", 2.0, 21.0, 19.0, learned=Waiting(3.0)),
             Parameter(
                 "costs",
                 "mature spend over the cost of a purchase, above which it is judged",

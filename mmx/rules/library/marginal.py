@@ -34,10 +34,11 @@ RULES = (
         "marginal_raise",
         _G,
         "decider",
-        "Raises where the next unit of money probably brings more than it must.",
+        "Raises where the next unit of money is likely enough to bring more than it must.",
         _marginal_raise,
         (
-            Parameter("probability", "least P(marginal ROAS > floor)", "probability", 0.5, 0.99, 0.55),
+            # Below one half: what is log-normal has a mean above its median.
+            Parameter("probability", "least P(marginal ROAS > floor)", "probability", 0.25, 0.99, 0.35),
             Parameter(
                 "utilisation", "spend over budget of 7 days", "share", 0.3, 1.1, 0.7, learned=Quantile("utilisation", 0.4)
             ),
