@@ -1,7 +1,7 @@
 """What randomised accounts say of elasticities and curvature: the priors of the response model; see README.md.
 
-Accounts of the simulator, budgets moved at random, are fitted under wide priors. A posterior over its prior is what the data say
-(both nearly normal); what accounts have in common is the maximum of likelihood of a normal law of their means. Truth is not used.
+Accounts of the simulator, budgets moved at random, are fitted under wide priors. A posterior over its prior is what the data
+say (both nearly normal); what accounts have in common is the normal law of their means of largest likelihood. No truth is used.
 
 Run: python experiments/response_model/learn_priors.py [--accounts N]
 """
@@ -26,7 +26,7 @@ from mmx.rules.response.settings import ResponseSettings, Slope
 from mmx.worlds.accounts import draw_customer, make_world
 
 HERE = Path(__file__).parent
-PLACES = {"impressions": ("impressions", 0), "clicks": ("clicks", 0), "purchases": ("purchases", 0), "curvature": ("purchases", 1)}
+PLACES = {name: (name, 0) for name in ("impressions", "clicks", "purchases")} | {"curvature": ("purchases", 1)}
 CAMPAIGNS = 4
 
 

@@ -9,12 +9,12 @@ the start is used: this is no replay.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mmx.jax_setup import jax, jnp
+from mmx.jax_setup import compiling, jax, jnp
 from mmx.rules.context import Account, Day, State
 from mmx.rules.engine import Decision, Engine, decide
 from mmx.rules.window import Window, push
@@ -125,23 +125,26 @@ def roll(
     cast = partial(_cast, dtype=dtype)
     start, account, future = cast(start), columns(cast(account)), cast(future)
     future = future._replace(days=columns(future.days, 1))
-    run = partial(_compiled(engine, step, sets, draws), jnp.asarray(immature_days))
-    parts = [
-        jax.device_get(run(padded[i : i + sets].T.astype(dtype), start, account, future)) for i in range(0, len(padded), sets)
-    ]
+    known = np.int64(immature_days), start, account, future
+    blocks = [np.ascontiguousarray(padded[i : i + sets].T.astype(dtype)) for i in range(0, len(padded), sets)]
+    leaves, tree = jax.tree.flatten((blocks[0], *known))
+    run = _compiled(engine, step, (sets, draws), tree, tuple((np.shape(leaf), np.result_type(leaf)) for leaf in leaves))
+    parts = [jax.device_get(run(block, *known)) for block in blocks]
     joined = [np.concatenate(values)[: len(vectors)] for values in zip(*parts, strict=True)]
     return Totals(*joined)
 
 
-_PROGRAMS: dict[Any, Any] = {}
+@lru_cache(maxsize=16)
+def _compiled(engine: Engine, step: Step, lanes: tuple[int, int], tree: Any, shapes: tuple[Any, ...]) -> Any:
+    """One compiled program per engine, model, number of lanes, and shapes of what it reads.
 
-
-def _compiled(engine: Engine, step: Step, sets: int, draws: int) -> Any:
-    """One compiled program per engine, model, and number of lanes; shapes are JAX's own matter."""
-    key = (engine, step, sets, draws)
-    if key not in _PROGRAMS:
-        _PROGRAMS[key] = jax.jit(partial(_roll, engine, step, sets, draws))
-    return _PROGRAMS[key]
+    Compiling takes as long as rolling thousands of lanes: of several processes that want the same program one compiles, and the
+    others read it from the cache on disk.
+    """
+    example = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*shape) for shape in shapes])
+    lowered = jax.jit(partial(_roll, engine, step, *lanes)).lower(*example)
+    with compiling():
+        return lowered.compile()
 
 
 def _roll(
@@ -149,8 +152,8 @@ def _roll(
     step: Step,
     sets: int,
     draws: int,
-    immature_days: Any,
     vectors: Any,
+    immature_days: Any,
     start: tuple[Window, State],
     account: Account,
     future: Future,

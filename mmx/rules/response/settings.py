@@ -31,9 +31,9 @@ class Slope:
 class ResponsePriors:
     """Priors; scales are those of half-normal laws, on the log scale of what is modelled.
 
-    The elasticities of impressions, click rate and conversion rate in the budget add up to about .51, give or take .16, and fall
-    by .26 where the budget is e times its reference (``curvature``; see ``bases.bend``): what randomised accounts of the simulator
-    say under wide priors (``experiments/response_model/learn_priors.py``). Single accounts say little of either.
+    The elasticities of impressions, click rate and conversion rate in the budget sum to about .51, give or take .16, and fall
+    by .18 where the budget is e times its reference (``curvature``; see ``bases.bend``): what randomised accounts of the
+    simulator say under wide priors (``experiments/response_model/learn_priors.py``). Single accounts say little of either.
     """
 
     impressions: Slope = Slope(0.95, 0.03, 0.05)
