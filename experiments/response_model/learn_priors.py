@@ -3,7 +3,7 @@
 Accounts of the simulator, budgets moved at random, are fitted under wide priors. A posterior over its prior is what the data
 say (both nearly normal); what accounts have in common is the normal law of their means of largest likelihood. No truth is used.
 
-Run: python experiments/response_model/learn_priors.py [--accounts N]
+Run: python experiments/response_model/learn_priors.py [--smoke] [--out FOLDER] [--accounts N]
 """
 
 from __future__ import annotations
@@ -60,17 +60,20 @@ def common_law(posterior: NDArray[np.float64], prior: Slope) -> dict[str, float]
 def main(arguments: list[str] | None = None) -> dict[str, Any]:
     """Fit what is missing and print what accounts have in common."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="two short accounts: checks that the study runs")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of fitted accounts")
     parser.add_argument("--accounts", type=int, help="how many, instead of those of priors.yaml")
     args = parser.parse_args(arguments)
     settings = yaml.safe_load((HERE / "priors.yaml").read_text(encoding="utf-8"))
+    settings |= settings.pop("smoke") if args.smoke else {}
     wide = {name: Slope(*values) for name, values in settings["priors"].items()}
     response = ResponseSettings(draws=settings["draws"])
     response = replace(response, priors=replace(response.priors, **wide))
+    accounts = settings["accounts"] if args.accounts is None else args.accounts
     store = args.out / "priors.jsonl"
     args.out.mkdir(parents=True, exist_ok=True)
     cells = [json.loads(line) for line in store.read_text(encoding="utf-8").splitlines()] if store.is_file() else []
-    for seed in range(settings["seed"], settings["seed"] + (args.accounts or settings["accounts"])):
+    for seed in range(settings["seed"], settings["seed"] + accounts):
         if seed not in {cell["seed"] for cell in cells}:
             cells.append(one_account(seed, settings, response))
             with store.open("a", encoding="utf-8") as file:
