@@ -62,6 +62,11 @@ def account_of(
     ------
     DataError
         Where nothing was sold or spent in the last mature days and no target is given.
+
+    Notes
+    -----
+    Rules see the platform's ROAS times the incrementality, and target and floor are in the same money: the account's own ROAS,
+    which stands where no target is given, is multiplied as well.
     """
     ad_sets = len(history.adsets)
     mature = slice(max(len(history.dates) - history.immature_days - LOOK_BACK, 0), len(history.dates) - history.immature_days)
@@ -71,11 +76,12 @@ def account_of(
             f"{history.account}: the last {LOOK_BACK} mature days have spend {spend:g} and revenue {revenue:g}, from which no "
             "target ROAS follows; give rules.target_roas"
         )
-    target = settings.target_roas or revenue / spend
     elastic = elasticity or Log(settings.elasticity.median, settings.elasticity.median * settings.elasticity.log_sd)
     increment = incrementality or Log(np.log(settings.incrementality.median), settings.incrementality.log_sd)
-    own = float(np.average(np.broadcast_to(elastic.mean, ad_sets), weights=_weights(history))) * target
-    floor = 1.0 / settings.margin if settings.margin else own * float(np.exp(np.mean(increment.mean)))
+    believed = float(np.exp(np.mean(increment.mean)))
+    target = settings.target_roas or believed * revenue / spend
+    own = float(np.average(np.broadcast_to(elastic.mean, ad_sets), weights=_weights(history)))
+    floor = 1.0 / settings.margin if settings.margin else own * target
     cpa = spend / purchases if purchases > 0.0 and spend > 0.0 else max(history.budget[-1].mean(), settings.minimum_budget, 1.0)
     member = np.arange(len(history.campaigns))[:, None] == history.campaign_of[None, :]
     named = np.isin(np.array(history.campaigns, dtype=object), settings.campaign_budgets)[history.campaign_of]

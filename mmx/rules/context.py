@@ -50,7 +50,7 @@ class Account(NamedTuple):
     campaign_budget : array, (ad set,)
         One where the platform splits a budget of the campaign, else zero.
     target_roas : scalar
-        Revenue per unit of spend that the customer asks for.
+        Revenue per unit of spend that the customer asks for; true revenue where the incrementality is known.
     marginal_floor : scalar
         Least marginal ROAS at which the next unit of money pays: one over the margin where profit counts.
     expected_cpa : scalar

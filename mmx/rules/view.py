@@ -60,7 +60,8 @@ def make_view(p: Any, window: Window, state: State, account: Account, day: Day, 
     names = ("purchases", "revenue", "mature_spend")
     whole = {name: of_account[f"{name}_28d"] for name in names}
     sums = {name: account.member @ features[f"{name}_28d"] for name in names}
-    expected = (account.expected_cpa * account.target_roas, account.expected_cpa)
+    believed = jnp.exp(jnp.mean(account.incrementality_mean, axis=0))  # the target is true revenue, orders are the platform's
+    expected = (account.expected_cpa * account.target_roas / believed, account.expected_cpa)
     parent = pooled_parent(sums, whole, expected, p.campaign_purchases)
     campaign = {name: account.member.T @ value for name, value in parent.items()}
     spread = (1.0 + account.order_value_spread**2) * p.overdispersion

@@ -202,7 +202,8 @@ def look(case: Case, p: Any) -> Seen:
     whole = added(sums)
     parents = {c: ratios_of(own) for c, own in campaigns.items()}
     target, cost = float(account.target_roas), float(account.expected_cpa)
-    top = pooled(whole, p.campaign_purchases, (cost * target, cost))
+    believed = math.exp(sum(float(x) for x in account.incrementality_mean) / n)
+    top = pooled(whole, p.campaign_purchases, (cost * target / believed, cost))
     ad_sets = []
     for i in range(n):
         own = ad_set_features(case, i, sums[i], parents[home[i]])

@@ -57,6 +57,22 @@ def test_money_is_conserved_and_all_numbers_are_finite(seed: int) -> None:
 
 @few
 @given(seeds)
+def test_an_incrementality_that_target_and_floor_share_changes_nothing(seed: int) -> None:
+    """Half of the platform's revenue, half of what is asked for: the same decisions, to the last rule."""
+    batch = cases(seed)
+    halved = []
+    for case in batch:
+        own = case.account
+        halves = {name: 0.5 * getattr(own, name) for name in ("target_roas", "marginal_floor")}
+        account = own._replace(**halves, incrementality_mean=own.incrementality_mean + np.log(0.5))
+        halved.append(replace(case, account=account))
+    (first, _), (second, _) = explained(batch), explained(halved)
+    np.testing.assert_array_equal(second.rule, first.rule)
+    np.testing.assert_allclose(second.budget, first.budget, rtol=1e-6, atol=1e-6)
+
+
+@few
+@given(seeds)
 def test_money_is_left_over_only_where_every_ad_set_rests_on_something_with_a_name(seed: int) -> None:
     batch = cases(seed)
     decision, details = explained(batch)
