@@ -28,7 +28,7 @@ from mmx.workflows.fit import run_fit
 from mmx.workflows.journal import Journal
 from mmx.workflows.recommend import run_recommend
 from mmx.workflows.rules import run_rules
-from mmx.workflows.rules_from import FromPlan, read_plan
+from mmx.workflows.rules_from import read_plan
 from mmx.workflows.rules_response import learned_elasticities
 from mmx.worlds.accounts import roll
 
@@ -36,28 +36,32 @@ HERE = Path(__file__).parent
 Z90 = 1.6448536269514722
 
 
-def tests_of(joint: Joint, settings: dict[str, Any], arm: str, seed: int) -> list[dict[str, Any]]:
+def tests_of(joint: Joint, settings: dict[str, Any], arm: str) -> list[dict[str, Any]]:
     """The lift test of an arm, as a row of a configuration."""
     if arm == "no test":
         return []
     first, last = settings["test"]["weeks"]
     truth, dates = joint.roas(first, last), pd.DatetimeIndex(joint.shop.table["week"])
     se = settings["test"]["error"] * truth
-    value = truth + se * np.random.default_rng([seed, 29]).standard_normal()
+    value = truth + se * np.random.default_rng([joint.account.seed, 29]).standard_normal()
     days = {"start": str(dates[first].date()), "end": str((dates[last] - pd.Timedelta(days=1)).date())}
     return [{"test": "search", "channel": CHANNEL, "metric": "roas", "value": float(value), "se": float(se)} | days]
 
 
-def told(folder: Path, shop: Path, account: Config, day: Any) -> tuple[FromPlan, dict[str, Any]]:
-    """Fit, recommend, and read what the rules are told; both as a user would."""
-    fit = run_fit(read_config(shop), out=folder / "fit", quiet=True)
+def told(joint: Joint, settings: dict[str, Any], arm: str, folder: Path) -> tuple[Config, dict[str, Any]]:
+    """Fit, recommend, and read what the rules are told, as a user would; returns the account's configuration as well."""
+    layers = {name: settings[name] for name in ("sampler", "budget", "rules")}
+    files = joint.write(folder, tests_of(joint, settings, arm), layers)
+    account = read_config(files[0])
+    fit = run_fit(read_config(files[1]), out=folder / "fit", quiet=True)
     run_recommend(folder / "fit", out=folder / "plan", allow_unconverged=True, quiet=True)
+    day = joint.account.truth.calendar.dates[joint.day].item()
     plan = read_plan(folder / "plan", account, read_history(account.ads, until=day), day)
     cells = json.loads((folder / "plan" / "recommendation.json").read_text(encoding="utf-8"))["cells"]
     month = [cell["recommended"] for cell in cells if cell["channel"] == CHANNEL][:4]
     bounds = {name: float(np.exp(plan.log_incrementality + z * plan.log_sd)) for name, z in (("low", -Z90), ("high", Z90))}
     row = {"passed": fit.fit.converged, "median": float(np.exp(plan.log_incrementality)), **bounds}
-    return plan, row | {"money": plan.money, "month": float(np.mean(month)) / 7.0}
+    return account, row | {"money": plan.money, "month": float(np.mean(month)) / 7.0}
 
 
 def difference(alone: Advice, joined: Advice) -> dict[str, Any]:
@@ -95,26 +99,25 @@ def brought(joint: Joint, account: Config, plans: dict[str, dict[str, Any]], set
     return found
 
 
-def one(settings: dict[str, Any], kind: str, seed: int, folder: Path) -> dict[str, Any]:
-    """One world: what the rules are told in each arm, and of the first worlds what they do with it."""
-    joint, arms, account = make_joint(seed, settings, swings=settings["kinds"][kind]), {}, None
-    day = joint.account.truth.calendar.dates[joint.day].item()
-    advice: dict[str, Advice] = {}
-    decided = seed < settings["seed"] + settings["decided"]
+def evidence(settings: dict[str, Any], kind: str, seed: int, folder: Path) -> dict[str, Any]:
+    """What the rules of one world are told in each arm, and the truth."""
+    joint, arms = make_joint(seed, settings, swings=settings["kinds"][kind]), {}
+    for arm in settings["arms"]:
+        arms[arm] = told(joint, settings, arm, folder / arm.replace(" ", "_"))[1]
+    return {"truth": joint.true_incrementality, "arms": arms}
+
+
+def decisions(settings: dict[str, Any], kind: str, seed: int, folder: Path) -> dict[str, Any]:
+    """What the rules of one world make of it on the day, and what that brings."""
+    joint = make_joint(seed, settings, swings=settings["kinds"][kind])
+    day, advice, arms = joint.account.truth.calendar.dates[joint.day].item(), {}, {}
     for arm in settings["arms"]:
         place = folder / arm.replace(" ", "_")
-        layers = {"sampler": settings["sampler"], "budget": settings["budget"], "rules": settings["rules"]}
-        files = joint.write(place, tests_of(joint, settings, arm, seed), layers)
-        account = read_config(files[0])
-        _, arms[arm] = told(place, files[1], account, day)
-        if decided:
-            advice[arm] = run_rules(account, date=day, source=place / "plan", out=place / "rules", quiet=True).advice
-    found: dict[str, Any] = {"truth": joint.true_incrementality, "arms": arms}
-    if decided and account is not None:
-        alone = run_rules(account, date=day, out=folder / "alone", quiet=True).advice
-        found["day"] = {arm: difference(alone, joined) for arm, joined in advice.items()}
-        found["roll"] = brought(joint, account, arms, settings)
-    return found
+        account, arms[arm] = told(joint, settings, arm, place)
+        advice[arm] = run_rules(account, date=day, source=place / "plan", out=place / "rules", quiet=True).advice
+    alone = run_rules(account, date=day, out=folder / "alone", quiet=True).advice
+    compared = {arm: {"money": arms[arm]["money"]} | difference(alone, joined) for arm, joined in advice.items()}
+    return {"day": compared, "roll": brought(joint, account, arms, settings)}
 
 
 def table_of(worlds: dict[str, list[dict[str, Any]]], arms: list[str]) -> pd.DataFrame:
@@ -133,23 +136,31 @@ def table_of(worlds: dict[str, list[dict[str, Any]]], arms: list[str]) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def decisions_of(worlds: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
-    """What the first worlds' rules did with it, a row per world and arm; money of 28 days over what keeping budgets spends."""
+def decisions_of(worlds: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """What rules did with it, a row per world and arm; profit and spend of a roll-out over what keeping the budgets spends."""
     rows = []
-    for kind, found in worlds.items():
-        for number, one in enumerate(found, 1):
-            for arm, day in one.get("day", {}).items():
-                row: dict[str, Any] = {"world": f"{kind} {number}", "arm": arm, "money": one["arms"][arm]["money"]}
-                row |= {key: day[key] for key in ("ad_sets", "other_rule", "other_budget")}
-                row |= {name: day[name][k] for name in ("total", "frozen") for k in (1,)}
-                keep = one["roll"]["keep"]
-                for label in ("alone", f"{arm}, same money", f"{arm}, plan's money"):
-                    own = one["roll"][label]
-                    short = label.removeprefix(f"{arm}, ")
-                    row[f"profit {short}"] = (own["profit"] - keep["profit"]) / keep["spend"]
-                    row[f"spend {short}"] = own["spend"] / keep["spend"]
-                rows.append(row)
+    for name, one in worlds.items():
+        keep = one["roll"]["keep"]
+        for arm, day in one["day"].items():
+            row: dict[str, Any] = {"world": name, "arm": arm, "money": day["money"]}
+            row |= {key: day[key] for key in ("ad_sets", "other_rule", "other_budget")}
+            row |= {f"{key} {who}": day[key][k] for key in ("total", "frozen") for k, who in enumerate(("alone", "from"))}
+            for label in ("alone", f"{arm}, same money", f"{arm}, plan's money"):
+                own, short = one["roll"][label], label.removeprefix(f"{arm}, ")
+                row[f"profit {short}"] = (own["profit"] - keep["profit"]) / keep["spend"]
+                row[f"spend {short}"] = own["spend"] / keep["spend"]
+            rows.append(row)
     return pd.DataFrame(rows)
+
+
+def stored(path: Path, make: Any, *given: Any) -> Any:
+    """Content of a finished cell, made where it is missing."""
+    if not path.is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            content = make(*given, Path(folder))
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        print(f"{path.stem}: done", flush=True)
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def main(arguments: list[str] | None = None) -> pd.DataFrame:
@@ -162,19 +173,16 @@ def main(arguments: list[str] | None = None) -> pd.DataFrame:
     if args.smoke:
         settings |= settings["smoke"]
     args.out.mkdir(parents=True, exist_ok=True)
+    first = settings["seed"]
+    worlds = [(kind, seed) for seed in range(first, first + settings["seeds"]) for kind in settings["kinds"]]
     found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in settings["kinds"]}
-    for seed in range(settings["seed"], settings["seed"] + settings["seeds"]):
-        for kind in settings["kinds"]:
-            path = args.out / f"{kind}-{seed}.json"
-            if not path.is_file():
-                with tempfile.TemporaryDirectory() as folder:
-                    made = one(settings, kind, seed, Path(folder))
-                path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-                print(f"{path.stem}: done", flush=True)
-            found[kind].append(json.loads(path.read_text(encoding="utf-8")))
+    for kind, seed in worlds:
+        found[kind].append(stored(args.out / f"{kind}-{seed}.json", evidence, settings, kind, seed))
     table = table_of(found, settings["arms"])
     print(table.round(2).to_string(index=False), flush=True)
-    print(decisions_of(found).round(3).to_string(index=False), flush=True)
+    decided = [(kind, seed) for kind, seed in worlds if seed < first + settings["decided"]]
+    made = {f"{k} {s}": stored(args.out / f"{k}-{s}-rules.json", decisions, settings, k, s) for k, s in decided}
+    print(decisions_of(made).round(3).to_string(index=False), flush=True)
     return table
 
 

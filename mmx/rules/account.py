@@ -66,7 +66,8 @@ def account_of(
     Notes
     -----
     Rules see the platform's ROAS times the incrementality, and target and floor are in the same money: the account's own ROAS,
-    which stands where no target is given, is multiplied as well.
+    which stands where no target or margin is given, is multiplied as well. How uncertain the incrementality is then cancels
+    out of the comparison; it is counted where target or margin are the customer's.
     """
     ad_sets = len(history.adsets)
     mature = slice(max(len(history.dates) - history.immature_days - LOOK_BACK, 0), len(history.dates) - history.immature_days)
@@ -107,7 +108,8 @@ def account_of(
         elasticity_mean=each(elastic.mean),
         elasticity_sd=each(elastic.sd),
         incrementality_mean=each(increment.mean),
-        incrementality_sd=each(increment.sd),
+        incrementality_sd=each(increment.sd if settings.target_roas else 0.0),
+        floor_sd=each(increment.sd if settings.margin else 0.0),
         maturity=array(maturity),
         reported=array(np.ones(LEARNING_DAYS) if as_reported else maturity),
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mmx.data.ads.history import AccountHistory
     from mmx.data.panel import Panel
     from mmx.mmm.posterior import Posterior
+    from mmx.rules_settings import RulesSettings
     from mmx.schema import Config
 
 RUN = "run.jsonl"
@@ -83,7 +84,7 @@ def read_plan(source: Path, config: Config, history: AccountHistory, date: dt.da
     sentence = (
         f"{planned:,.2f} a day from the plan for {channel} ({source}); of the platform's ROAS {found.platform_roas:.2f} the "
         f"model counts {np.exp(found.log_mean):.0%} [{low:.0%}, {high:.0%}] (90 %), {found.over}, in which the account spent "
-        f"{found.spend_share:.0%} of the channel's money; rules see ROAS times that, and so their target where none is given"
+        f"{found.spend_share:.0%} of the channel's money; {_compared(config.rules)}"
     )
     return FromPlan(channel, planned, found.log_mean, found.log_sd, sentence)
 
@@ -152,6 +153,14 @@ def incrementality(posterior: Posterior, channel: str, history: AccountHistory) 
     roas = effects(posterior).by_period[:, : posterior.stop][:, rows, c].sum(axis=1) / spend[rows].sum()
     log = np.log(np.maximum(roas, 1e-9)) - np.log(earned / spent)
     return Incrementality(float(log.mean()), float(log.std()), earned / spent, spent / float(spend[rows].sum()), over)
+
+
+def _compared(rules: RulesSettings) -> str:
+    """What incrementality means for decisions, by what the customer asks for."""
+    asked = [name for name in ("target_roas", "margin") if getattr(rules, name) is not None]
+    if asked:
+        return f"rules hold ROAS times that against {' and '.join(f'rules.{name}' for name in asked)}"
+    return "it cancels out, as the account is held against its own ROAS: give rules.target_roas or rules.margin"
 
 
 def _days(panel: Panel, stop: int) -> NDArray[np.datetime64]:

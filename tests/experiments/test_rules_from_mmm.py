@@ -35,7 +35,7 @@ def test_the_study_runs_and_resumes(study, tmp_path, capsys):
     told = found["arms"]["one test"]
     assert 0.0 < told["low"] < told["median"] < told["high"]
     assert table["holds"].item() == (told["low"] <= found["truth"] <= told["high"])
-    assert found["day"]["one test"]["ad_sets"] == 6
+    assert found["day"]["one test"]["ad_sets"] == 4
     assert {"keep", "alone"} < set(found["roll"])
     study.main(["--smoke", "--out", str(tmp_path)])
     assert stored == {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
