@@ -58,7 +58,7 @@ def test_money_is_conserved_and_all_numbers_are_finite(seed: int) -> None:
 @few
 @given(seeds)
 def test_an_incrementality_that_target_and_floor_share_changes_nothing(seed: int) -> None:
-    """Half of the platform's revenue, half of what is asked for: the same decisions, unless an ad set is exactly at its target."""
+    """Half of the revenue, half of what is asked for: the same decisions, unless an ad set is exactly at its target."""
     batch = cases(seed)
     halved = []
     for case in batch:
