@@ -45,7 +45,8 @@ def tests_of(joint: Joint, settings: dict[str, Any], arm: str) -> list[dict[str,
     se = settings["test"]["error"] * truth
     value = truth + se * np.random.default_rng([joint.account.seed, 29]).standard_normal()
     days = {"start": str(dates[first].date()), "end": str((dates[last] - pd.Timedelta(days=1)).date())}
-    return [{"test": "search", "channel": CHANNEL, "metric": "roas", "value": float(value), "se": float(se)} | days]
+    row = {"test": "search", "channel": CHANNEL, "metric": "roas", "value": float(value), "se": float(se)}
+    return [row | days | {"inflation": settings["test"]["inflation"] if arm == "inflated test" else 1.0}]
 
 
 def told(joint: Joint, settings: dict[str, Any], arm: str, folder: Path) -> tuple[Config, dict[str, Any]]:
@@ -99,19 +100,19 @@ def brought(joint: Joint, account: Config, plans: dict[str, dict[str, Any]], set
     return found
 
 
-def evidence(settings: dict[str, Any], kind: str, seed: int, folder: Path) -> dict[str, Any]:
-    """What the rules of one world are told in each arm, and the truth."""
-    joint, arms = make_joint(seed, settings, swings=settings["kinds"][kind]), {}
-    for arm in settings["arms"]:
-        arms[arm] = told(joint, settings, arm, folder / arm.replace(" ", "_"))[1]
-    return {"truth": joint.true_incrementality, "arms": arms}
+def evidence(settings: dict[str, Any], kind: str, seed: int, arm: str, folder: Path) -> dict[str, Any]:
+    """What the rules of one world are told in an arm, and the truth."""
+    joint = make_joint(seed, settings, swings=settings["kinds"][kind])
+    first, last = settings["test"]["weeks"]
+    ratio = joint.roas(first, last) / joint.roas(0, settings["weeks"])
+    return {"truth": joint.true_incrementality, "test_weeks": ratio} | told(joint, settings, arm, folder)[1]
 
 
 def decisions(settings: dict[str, Any], kind: str, seed: int, folder: Path) -> dict[str, Any]:
     """What the rules of one world make of it on the day, and what that brings."""
     joint = make_joint(seed, settings, swings=settings["kinds"][kind])
     day, advice, arms = joint.account.truth.calendar.dates[joint.day].item(), {}, {}
-    for arm in settings["arms"]:
+    for arm in settings["decided_arms"]:
         place = folder / arm.replace(" ", "_")
         account, arms[arm] = told(joint, settings, arm, place)
         advice[arm] = run_rules(account, date=day, source=place / "plan", out=place / "rules", quiet=True).advice
@@ -120,19 +121,17 @@ def decisions(settings: dict[str, Any], kind: str, seed: int, folder: Path) -> d
     return {"day": compared, "roll": brought(joint, account, arms, settings)}
 
 
-def table_of(worlds: dict[str, list[dict[str, Any]]], arms: list[str]) -> pd.DataFrame:
+def table_of(worlds: dict[tuple[str, str], list[dict[str, Any]]]) -> pd.DataFrame:
     """How well the incrementality that rules are told is known, by kind of account and arm."""
     rows = []
-    for kind, found in worlds.items():
-        for arm in arms:
-            truth = np.array([one["truth"] for one in found])
-            median, low, high = (np.array([one["arms"][arm][key] for one in found]) for key in ("median", "low", "high"))
-            holds = (low <= truth) & (truth <= high)
-            interval = binomtest(int(holds.sum()), len(holds)).proportion_ci(0.9, "wilson")
-            row = {"kind": kind, "arm": arm, "worlds": len(found), "holds": int(holds.sum())}
-            row |= {"from": interval.low, "to": interval.high, "passed": sum(one["arms"][arm]["passed"] for one in found)}
-            row |= {"bias": float(np.mean(median / truth - 1.0)), "error": float(np.mean(np.abs(median / truth - 1.0)))}
-            rows.append(row | {"width": float(np.mean((high - low) / truth))})
+    for (kind, arm), found in worlds.items():
+        truth, median, low, high = (np.array([one[key] for one in found]) for key in ("truth", "median", "low", "high"))
+        holds = (low <= truth) & (truth <= high)
+        interval = binomtest(int(holds.sum()), len(holds)).proportion_ci(0.9, "wilson")
+        row = {"kind": kind, "arm": arm, "worlds": len(found), "holds": int(holds.sum())}
+        row |= {"from": interval.low, "to": interval.high, "passed": sum(one["passed"] for one in found)}
+        row |= {"bias": float(np.mean(median / truth - 1.0)), "error": float(np.mean(np.abs(median / truth - 1.0)))}
+        rows.append(row | {"width": float(np.mean((high - low) / truth))})
     return pd.DataFrame(rows)
 
 
@@ -173,14 +172,15 @@ def main(arguments: list[str] | None = None) -> pd.DataFrame:
     if args.smoke:
         settings |= settings["smoke"]
     args.out.mkdir(parents=True, exist_ok=True)
-    first = settings["seed"]
-    worlds = [(kind, seed) for seed in range(first, first + settings["seeds"]) for kind in settings["kinds"]]
-    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in settings["kinds"]}
-    for kind, seed in worlds:
-        found[kind].append(stored(args.out / f"{kind}-{seed}.json", evidence, settings, kind, seed))
-    table = table_of(found, settings["arms"])
+    seeds = range(settings["seed"], settings["seed"] + settings["seeds"])
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {(k, a): [] for k in settings["kinds"] for a in settings["arms"]}
+    for seed in seeds:
+        for kind, arm in found:
+            path = args.out / f"{kind}-{seed}-{arm.replace(' ', '_')}.json"
+            found[kind, arm].append(stored(path, evidence, settings, kind, seed, arm))
+    table = table_of(found)
     print(table.round(2).to_string(index=False), flush=True)
-    decided = [(kind, seed) for kind, seed in worlds if seed < first + settings["decided"]]
+    decided = [(kind, seed) for seed in seeds[: settings["decided"]] for kind in settings["kinds"]]
     made = {f"{k} {s}": stored(args.out / f"{k}-{s}-rules.json", decisions, settings, k, s) for k, s in decided}
     print(decisions_of(made).round(3).to_string(index=False), flush=True)
     return table

@@ -30,16 +30,15 @@ def settings():
 def test_the_study_runs_and_resumes(study, tmp_path, capsys):
     table = study.main(["--smoke", "--out", str(tmp_path)])
     stored = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
-    assert sorted(stored) == ["moved-1.json"]
-    found = json.loads(stored["moved-1.json"])
-    told = found["arms"]["one test"]
+    assert sorted(stored) == ["moved-1-one_test.json", "moved-1-rules.json"]
+    told, made = (json.loads(stored[f"moved-1-{name}.json"]) for name in ("one_test", "rules"))
     assert 0.0 < told["low"] < told["median"] < told["high"]
-    assert table["holds"].item() == (told["low"] <= found["truth"] <= told["high"])
-    assert found["day"]["one test"]["ad_sets"] == 4
-    assert {"keep", "alone"} < set(found["roll"])
+    assert table["holds"].item() == (told["low"] <= told["truth"] <= told["high"])
+    assert made["day"]["one test"]["ad_sets"] == 4
+    assert {"keep", "alone"} < set(made["roll"])
     study.main(["--smoke", "--out", str(tmp_path)])
     assert stored == {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
-    assert capsys.readouterr().out.count("done") == 1
+    assert capsys.readouterr().out.count("done") == 2
 
 
 def test_the_shops_channel_is_the_account(study, settings):
