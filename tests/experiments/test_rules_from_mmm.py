@@ -45,7 +45,7 @@ def test_the_shops_channel_is_the_account(study, settings):
     """Its spend is the sum of the ad sets', its revenue theirs times a share, and the rest does not know of the account."""
     joint = study.make_joint(3, settings, swings=0.4)
     past, table = joint.account.past.day, joint.shop.table
-    assert len(table) == settings["weeks"] and table["week"].dt.dayofweek.eq(0).all()
+    assert len(table) == settings["weeks"] and table["week"].dt.day_of_week.eq(0).all()
     assert joint.account.truth.calendar.dates[joint.day] == table["week"].iloc[-1] + np.timedelta64(7, "D")
     week = slice(joint.rows.start + 35, joint.rows.start + 42)
     assert table["search_spend"].iloc[5] == pytest.approx(past.spend[week].sum(), abs=0.006)
