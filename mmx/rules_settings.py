@@ -38,7 +38,8 @@ class RulesSettings(Frozen):
     Attributes
     ----------
     target_roas : float, optional
-        Platform revenue per unit of spend that is asked for; null: the account's own over its last 28 mature days.
+        Revenue per unit of spend that is asked for: the platform's times the incrementality; null: the account's own over its
+        last 28 mature days.
     margin : float, optional
         Share of revenue that is left before advertising. The next unit of money must bring ``1 / margin``; null: the account's
         own marginal ROAS, so that money moves within the account only.

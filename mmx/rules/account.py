@@ -63,6 +63,12 @@ def account_of(
     ------
     DataError
         Where nothing was sold or spent in the last mature days and no target is given.
+
+    Notes
+    -----
+    Rules see the platform's ROAS times the incrementality, and target and floor are in the same money: the account's own ROAS,
+    which stands where no target or margin is given, is multiplied as well. How uncertain the incrementality is then cancels
+    out of the comparison; it is counted where target or margin are the customer's.
     """
     ad_sets = len(history.adsets)
     mature = slice(max(len(history.dates) - history.immature_days - LOOK_BACK, 0), len(history.dates) - history.immature_days)
@@ -72,11 +78,12 @@ def account_of(
             f"{history.account}: the last {LOOK_BACK} mature days have spend {spend:g} and revenue {revenue:g}, from which no "
             "target ROAS follows; give rules.target_roas"
         )
-    target = settings.target_roas or revenue / spend
     elastic = elasticity or Log(settings.elasticity.median, settings.elasticity.median * settings.elasticity.log_sd)
     increment = incrementality or Log(np.log(settings.incrementality.median), settings.incrementality.log_sd)
-    own = float(np.average(np.broadcast_to(elastic.mean, ad_sets), weights=_weights(history))) * target
-    floor = 1.0 / settings.margin if settings.margin else own * float(np.exp(np.mean(increment.mean)))
+    believed = float(np.exp(np.mean(increment.mean)))
+    target = settings.target_roas or believed * revenue / spend
+    own = float(np.average(np.broadcast_to(elastic.mean, ad_sets), weights=_weights(history)))
+    floor = 1.0 / settings.margin if settings.margin else own * target
     cpa = spend / purchases if purchases > 0.0 and spend > 0.0 else max(history.budget[-1].mean(), settings.minimum_budget, 1.0)
     member = np.arange(len(history.campaigns))[:, None] == history.campaign_of[None, :]
     named = np.isin(np.array(history.campaigns, dtype=object), settings.campaign_budgets)[history.campaign_of]
@@ -102,7 +109,8 @@ def account_of(
         elasticity_mean=each(elastic.mean),
         elasticity_sd=each(elastic.sd),
         incrementality_mean=each(increment.mean),
-        incrementality_sd=each(increment.sd),
+        incrementality_sd=each(increment.sd if settings.target_roas else 0.0),
+        floor_sd=each(increment.sd if settings.margin else 0.0),
         maturity=array(maturity),
         reported=array(np.ones(LEARNING_DAYS) if as_reported else maturity),
     )

@@ -50,7 +50,7 @@ class Account(NamedTuple):
     campaign_budget : array, (ad set,)
         One where the platform splits a budget of the campaign, else zero.
     target_roas : scalar
-        Revenue per unit of spend that the customer asks for.
+        Revenue per unit of spend that the customer asks for; true revenue where the incrementality is known.
     marginal_floor : scalar
         Least marginal ROAS at which the next unit of money pays: one over the margin where profit counts.
     expected_cpa : scalar
@@ -63,8 +63,10 @@ class Account(NamedTuple):
         Money of the month, currency; infinite where there is none.
     elasticity_mean, elasticity_sd : array, (ad set,)
         Of the log response in the log budget.
-    incrementality_mean, incrementality_sd : array, (ad set,)
+    incrementality_mean : array, (ad set,)
         Of the logarithm of true over platform ROAS; zeros where the platform is believed.
+    incrementality_sd, floor_sd : array, (ad set,)
+        How uncertain it is against the target, and against the floor; zeros where that is multiplied with it too.
     maturity : array, (7,)
         Expected share of the purchases of 0, 1, ... days ago that is reported by now.
     reported : array, (7,)
@@ -83,6 +85,7 @@ class Account(NamedTuple):
     elasticity_sd: Any
     incrementality_mean: Any
     incrementality_sd: Any
+    floor_sd: Any
     maturity: Any
     reported: Any
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mmx.rules.engine import Engine
 
 EARLY = ("learning_events", "raw_purchases_3d", "account_purchases_3d", "account_expected_3d")
-OF_AD_SETS = ("campaign_budget", "elasticity_mean", "elasticity_sd", "incrementality_mean", "incrementality_sd")
+OF_AD_SETS = ("campaign_budget", "elasticity_mean", "elasticity_sd", "incrementality_mean", "incrementality_sd", "floor_sd")
 UNKNOWN_CPA = 1.0
 CHUNK = 64
 
@@ -152,6 +152,7 @@ def own_account(history: AccountHistory, target_roas: float | None = None) -> Ac
         elasticity_sd=zero,
         incrementality_mean=zero,
         incrementality_sd=zero,
+        floor_sd=zero,
         maturity=seven,
         reported=seven,
     )

@@ -61,17 +61,19 @@ def make_view(p: Any, window: Window, state: State, account: Account, day: Day, 
     names = ("purchases", "revenue", "mature_spend")
     whole = {name: of_account[f"{name}_28d"] for name in names}
     sums = {name: account.member @ features[f"{name}_28d"] for name in names}
-    expected = (account.expected_cpa * account.target_roas, account.expected_cpa)
+    believed = jnp.exp(jnp.mean(account.incrementality_mean, axis=0))  # the target is true revenue, orders are the platform's
+    expected = (account.expected_cpa * account.target_roas / believed, account.expected_cpa)
     parent = pooled_parent(sums, whole, expected, p.campaign_purchases)
     campaign = {name: account.member.T @ value for name, value in parent.items()}
     spread = (1.0 + account.order_value_spread**2) * p.overdispersion
+    counted = {}
     for days in EVIDENCE_DAYS:
-        mean, sd = posterior_roas(features, campaign, days, p.own_purchases, spread)
+        mean, counted[days] = posterior_roas(features, campaign, days, p.own_purchases, spread)
         view[f"log_roas_{days}d"] = mean + account.incrementality_mean
-        view[f"sd_roas_{days}d"] = jnp.sqrt(sd**2 + account.incrementality_sd**2)
+        view[f"sd_roas_{days}d"] = jnp.sqrt(counted[days] ** 2 + account.incrementality_sd**2)
     elasticity = jnp.maximum(account.elasticity_mean, 1e-3)
     view["log_marginal"] = view.log_roas_14d + jnp.log(elasticity)
-    view["sd_marginal"] = jnp.sqrt(view.sd_roas_14d**2 + (account.elasticity_sd / elasticity) ** 2)
+    view["sd_marginal"] = jnp.sqrt(counted[14] ** 2 + account.floor_sd**2 + (account.elasticity_sd / elasticity) ** 2)
     view["cpa_expected"] = campaign["cpa"]
     view["log_campaign"] = jnp.log(campaign["aov"] / campaign["cpa"]) + account.incrementality_mean
     view["log_target"], view["log_floor"] = jnp.log(account.target_roas), jnp.log(account.marginal_floor)

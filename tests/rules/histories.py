@@ -159,7 +159,8 @@ def random_account(rng: np.random.Generator, history: AccountHistory, state: Sta
         elasticity_mean=rng.uniform(0.1, 0.95, ad_sets),
         elasticity_sd=rng.uniform(0.02, 0.4, ad_sets),
         incrementality_mean=np.zeros(ad_sets) if believed else rng.normal(-0.2, 0.3, ad_sets),
-        incrementality_sd=np.zeros(ad_sets) if believed else rng.uniform(0.0, 0.5, ad_sets),
+        incrementality_sd=(doubt := np.zeros(ad_sets) if believed else rng.uniform(0.0, 0.5, ad_sets)),
+        floor_sd=0.8 * doubt,
         maturity=maturity,
         reported=np.ones(7) if _chance(rng, 0.5) else maturity,
     )

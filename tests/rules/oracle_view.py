@@ -175,7 +175,10 @@ def evidence(own: dict[str, float], campaign: tuple[float, float], case: Case, i
         out[f"sd_roas_{w}d"] = math.sqrt(counts + doubt**2)
     elasticity = float(account.elasticity_mean[i])
     out["log_marginal"] = out["log_roas_14d"] + math.log(elasticity)
-    out["sd_marginal"] = math.hypot(out["sd_roas_14d"], float(account.elasticity_sd[i]) / elasticity)
+    shared = out["sd_roas_14d"] ** 2 - doubt**2
+    out["sd_marginal"] = math.sqrt(
+        shared + float(account.floor_sd[i]) ** 2 + (float(account.elasticity_sd[i]) / elasticity) ** 2
+    )
     out["cpa_expected"] = cpa
     out["log_campaign"] = math.log(aov / cpa) + believed
     return out
@@ -202,7 +205,8 @@ def look(case: Case, p: Any) -> Seen:
     whole = added(sums)
     parents = {c: ratios_of(own) for c, own in campaigns.items()}
     target, cost = float(account.target_roas), float(account.expected_cpa)
-    top = pooled(whole, p.campaign_purchases, (cost * target, cost))
+    believed = math.exp(sum(float(x) for x in account.incrementality_mean) / n)
+    top = pooled(whole, p.campaign_purchases, (cost * target / believed, cost))
     ad_sets = []
     for i in range(n):
         own = ad_set_features(case, i, sums[i], parents[home[i]])

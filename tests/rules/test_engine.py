@@ -57,6 +57,25 @@ def test_money_is_conserved_and_all_numbers_are_finite(seed: int) -> None:
 
 @few
 @given(seeds)
+def test_an_incrementality_that_target_and_floor_share_changes_nothing(seed: int) -> None:
+    """Half of the revenue, half of what is asked for: the same decisions, unless an ad set is exactly at its target."""
+    batch = cases(seed)
+    halved = []
+    for case in batch:
+        own = case.account
+        halves = {name: 0.5 * getattr(own, name) for name in ("target_roas", "marginal_floor")}
+        account = own._replace(**halves, incrementality_mean=own.incrementality_mean + np.log(0.5))
+        halved.append(replace(case, account=account))
+    (first, details), (second, _) = explained(batch), explained(halved)
+    over = [details.view[f"log_roas_{days}d"] - details.view["log_target"][:, None] for days in (7, 14, 28)]
+    clear = (np.abs(np.stack(over)) > 1e-9).all(axis=(0, 2))
+    assert clear.mean() > 0.5
+    np.testing.assert_array_equal(second.rule[clear], first.rule[clear])
+    np.testing.assert_allclose(second.budget[clear], first.budget[clear], rtol=1e-6, atol=1e-6)
+
+
+@few
+@given(seeds)
 def test_money_is_left_over_only_where_every_ad_set_rests_on_something_with_a_name(seed: int) -> None:
     batch = cases(seed)
     decision, details = explained(batch)
@@ -191,7 +210,7 @@ def test_an_account_without_ad_sets() -> None:
 # Decisions that follow one another: one account in many lanes, (ad set, lane), each with its own parameters.
 
 LANES, DAYS, IMMATURE = 32, 100, 2
-LONG = ("campaign_budget", "elasticity_mean", "elasticity_sd", "incrementality_mean", "incrementality_sd")
+LONG = ("campaign_budget", "elasticity_mean", "elasticity_sd", "incrementality_mean", "incrementality_sd", "floor_sd")
 
 
 def column(values: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,12 @@ import pytest
 import yaml
 
 from mmx import read_config
+from mmx.data.ads.history import AccountHistory
+from mmx.errors import InputError
+from mmx.mmm.posterior import Posterior
+from mmx.mmm.quantities import effects, roas_draws
+from mmx.mmm.store import read
+from mmx.workflows.rules_from import incrementality
 
 from ..command_line import UNTRACKED, Answer, mmx
 from ..small_account import write_account
@@ -92,6 +99,49 @@ def test_a_recommendation_gives_the_money_and_the_incrementality(account: Path, 
     assert Decimal(found["allocated"]) + Decimal(found["unallocated"]) == Decimal(found["money"])
     said = " ".join(answer.said.split())
     assert "a day from the plan for search" in said and "of the platform's ROAS" in said
+    abroad = mmx("rules", "run", account, *own, "ads.currency=USD", "--from", planned.folder, "--out", account.parent / "no")
+    assert abroad.code == 2 and "counts in EUR and the account small in USD" in abroad.said.replace("account_5", "small")
+
+
+@pytest.fixture(scope="module")
+def posterior(fitted: Made) -> Posterior:
+    return read(fitted.folder / "posterior.nc").posterior
+
+
+def reported(first: str, last: str, roas: float = 2.0) -> AccountHistory:
+    """An account of one ad set that spends 10 a day, with the same platform ROAS on every day; all days are mature."""
+    dates = np.arange(first, str(np.datetime64(last) + np.timedelta64(1, "D")), dtype="datetime64[D]")
+    metrics = np.zeros((len(dates), 1, 6))
+    metrics[:, 0, 0], metrics[:, 0, 4] = 10.0, 10.0 * roas
+    names, one = ("one",), np.zeros(1, dtype=bool)
+    budget = np.full((len(dates), 1), 10.0)
+    where = np.zeros(1, dtype=np.intp)
+    return AccountHistory("small", "meta", "EUR", dates, names, names, where, metrics, budget, where, one, 0)
+
+
+def test_incrementality_is_the_models_roas_over_the_platforms(posterior: Posterior) -> None:
+    """Over the fit's whole window it is the reported ROAS; elsewhere that of the periods that both tables hold."""
+    found = incrementality(posterior, "search", reported("2021-01-01", "2023-12-31"))
+    roas = np.log(np.asarray(roas_draws(posterior, effects(posterior))["roas[search]"]) / 2.0)
+    assert (found.log_mean, found.log_sd) == pytest.approx((roas.mean(), roas.std()), rel=1e-9)
+    window = int(posterior.window.sum())
+    assert f"over {window} of the fit's {window} periods" in found.over
+    weeks = incrementality(posterior, "search", reported("2023-07-04", "2023-09-10"))  # a Tuesday to a Sunday: nine weeks
+    assert f"over 9 of the fit's {window} periods" in weeks.over
+    rows = np.isin(posterior.panel.dates, np.arange("2023-07-10", "2023-09-05", np.timedelta64(7, "D"), dtype="datetime64[D]"))
+    assert rows.sum() == 9
+    spend = posterior.panel.array("spend")[:, rows, posterior.panel.names("channel").index("search")].sum()
+    assert weeks.spend_share == pytest.approx(9 * 70.0 / spend)
+    later = incrementality(posterior, "search", reported("2024-01-01", "2024-02-01", roas=4.0))
+    assert later.log_mean == pytest.approx(found.log_mean - np.log(2.0)) and "share no period" in later.over
+
+
+def test_without_a_roas_there_is_no_incrementality(posterior: Posterior) -> None:
+    index = replace(posterior, panel=replace(posterior.panel, target_kind="index"))
+    with pytest.raises(InputError, match="is an index without money"):
+        incrementality(index, "search", reported("2021-01-01", "2023-12-31"))
+    with pytest.raises(InputError, match="shows spend 9100 and revenue 0"):
+        incrementality(posterior, "search", reported("2021-01-01", "2023-12-31", roas=0.0))
 
 
 def test_a_plan_that_does_not_hold_the_day_is_refused(account: Path, planned: Made, project: Path) -> None:
