@@ -13,7 +13,7 @@ demo: $(STAMP) ## Simulate, fit, check, recommend, log to MLflow; under a minute
 
 test: $(STAMP) ## Lint, type-check and run the whole test suite
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
-	@$(PY) -m pytest -n auto --dist loadfile
+	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP) ## Format the code, then lint and type-check it
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix . && $(VENV)/bin/mypy

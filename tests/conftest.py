@@ -21,6 +21,10 @@ settings.load_profile("mmx")
 
 MAPS = 10_000
 RAN = "which data a configuration was fitted on"
+# Files that take longest, longest first. ``--dist loadfile --no-loadscope-reorder`` hands files out in order: what comes last
+# decides the end.
+SLOW = ("mmm/test_kernel.py", "workflows/test_tune.py", "mmm/test_exact.py", "workflows/test_rules.py", "mmm/test_reports.py")
+SLOW += ("rules/test_engine.py", "rules/pooling/test_pool.py", "workflows/test_configs.py", "infer/test_samplers.py")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,6 +61,17 @@ def geo_fit() -> Fit:
     weights = panel.window.astype(float)
     weights[30:34] = 0.0
     return fit(panel, shop_config({"gate": OPEN_GATE}, mixed=False).spec, seed=2, weights=weights)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow files, then the studies, of which most are one long test."""
+    root = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(root).as_posix() if item.path.is_relative_to(root) else ""
+        return SLOW.index(name) if name in SLOW else len(SLOW) + (not name.startswith("experiments/"))
+
+    items.sort(key=place)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -138,7 +138,7 @@ def stored(path: Path, make: Any) -> Any:
 def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     """Run what is missing, and write and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="eight small customers: checks that the study runs")
+    parser.add_argument("--smoke", action="store_true", help="a few small customers: checks that the study runs")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of what is done")
     args = parser.parse_args(arguments)
     settings = yaml.safe_load((HERE / "config.yaml").read_text(encoding="utf-8"))

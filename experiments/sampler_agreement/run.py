@@ -102,9 +102,11 @@ def main(arguments: list[str] | None = None) -> None:
         for sampler in settings["samplers"]:
             store = args.out / f"{name}-{sampler}.json"
             if not store.is_file():
-                spec = config.spec.model_copy(
-                    update={"sampler": config.sampler.model_copy(update={"name": sampler, **sampling})}
-                )
+                own = {
+                    "sampler": config.sampler.model_copy(update={"name": sampler, **sampling}),
+                    "gate": config.gate.model_copy(update=settings["gate"]),
+                }
+                spec = config.spec.model_copy(update=own)
                 began = time.perf_counter()
                 fit = mmx.fit(panel, spec, seed=settings["seed"])
                 result = {**summarise(fit), "seconds": round(time.perf_counter() - began, 1), "sampling": sampling}
