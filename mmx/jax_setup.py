@@ -84,6 +84,8 @@ class _Later:
 def _prepare() -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = " ".join([flags, *(f for f in _FLAGS if f not in flags)]).strip()
+    # One thread for the parts of a program; a second one made roll-outs a tenth faster and took half as many CPU seconds more.
+    os.environ.setdefault("PJRT_NPROC", "1")
     threadpool_limits(limits=1, user_api="blas")
 
 
