@@ -134,7 +134,7 @@ def roll(
     return Totals(*joined)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _compiled(engine: Engine, step: Step, lanes: tuple[int, int], tree: Any, shapes: tuple[Any, ...]) -> Any:
     """One compiled program per engine, model, number of lanes, and shapes of what it reads.
 

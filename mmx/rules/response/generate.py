@@ -118,8 +118,7 @@ def simulate(
         campaign_budget=np.zeros(adsets, dtype=bool),
         immature_days=0,
     )
-    total = sum(drawn.slopes[name] for name in _CHAIN)
-    return history, Truth(np.asarray(total), drawn.slopes, drawn.levels, drawn.scales)
+    return history, Truth(np.asarray(sum(drawn.slopes[name] for name in _CHAIN)), drawn.slopes, drawn.levels, drawn.scales)
 
 
 _CHAIN = ("impressions", "clicks", "purchases")
