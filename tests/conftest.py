@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 # The same examples in every run, and no clock: these machines are noisy.
 settings.register_profile("mmx", deadline=None, derandomize=True)
 settings.load_profile("mmx")
+
+# JAX programs of tests are compiled without optimisation, in half of the time; they run for less time than that takes. What is
+# compiled by other means, the kernels above all, is as users have it. XLA_FLAGS with a level of its own is left alone.
+LEVEL = "--xla_backend_optimization_level"
+if LEVEL not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {LEVEL}=0".strip()
 
 MAPS = 10_000
 RAN = "which data a configuration was fitted on"

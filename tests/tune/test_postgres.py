@@ -67,7 +67,7 @@ import numpy as np
 from tests.tune.problems import bowl
 from tests.tune.test_postgres import chosen, search
 from mmx.tune.workers import join_study
-found = search(0.1)
+found = search(float(sys.argv[3]))
 join_study("shared", found, chosen(sys.argv[1]), int(sys.argv[2]), found.base[None], None)
 """
 
@@ -75,8 +75,8 @@ join_study("shared", found, chosen(sys.argv[1]), int(sys.argv[2]), found.base[No
 def search(seconds: float) -> Search:
     from mmx.tune.problem import make_goals
 
-    problem = bowl(dead=0, seconds=seconds)
-    goals = make_goals(problem, {"profit": 1.0}, problem.score(problem.space.default[None]), False)
+    problem, quick = bowl(dead=0, seconds=seconds), bowl(dead=0)
+    goals = make_goals(quick, {"profit": 1.0}, quick.score(problem.space.default[None]), False)
     return Search(problem, goals, np.arange(4), problem.space.default)
 
 
@@ -91,28 +91,30 @@ def trials_in(url: str) -> list[Any]:
         shelf.close()
 
 
-def wait_for(url: str, complete: int) -> None:
-    from optuna.trial import TrialState
-
+def wait_for(url: str, count: int, state: str = "COMPLETE") -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            if sum(t.state == TrialState.COMPLETE for t in trials_in(url)) >= complete:
+            if sum(t.state.name == state for t in trials_in(url)) >= count:
                 return
         except KeyError:
             pass  # The study is not there yet.
         time.sleep(0.2)
-    raise AssertionError(f"the workers did not complete {complete} trials")
+    raise AssertionError(f"{count} trials were not {state} in time")
+
+
+def worker(url: str, seed: int, seconds: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WORKER, url, str(seed), str(seconds)]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
 def test_four_workers_one_killed_and_the_server_restarted(server: tuple[Path, int, str]) -> None:
     from optuna.trial import TrialState
 
     folder, port, url = server
-    workers = [
-        subprocess.Popen([sys.executable, "-c", WORKER, url, str(seed)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-        for seed in range(4)
-    ]
+    workers = [worker(url, 0, 60.0)]  # It is killed before it has finished what it took.
+    wait_for(url, 1, "RUNNING")
+    workers += [worker(url, seed, 0.1) for seed in (1, 2, 3)]
     wait_for(url, 6)
     workers[0].send_signal(signal.SIGKILL)
     wait_for(url, 16)
