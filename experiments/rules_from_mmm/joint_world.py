@@ -14,10 +14,7 @@ from mmx.config import read_config
 from mmx.data.ads.history import weekdays
 from mmx.worlds import SimulatedAccount, write
 from mmx.worlds.accounts import AccountWorld, draw_customer, make_world
-from mmx.worlds.accounts.behaviour import next_budgets
-from mmx.worlds.accounts.luck import PAST, keys_of, luck_of
-from mmx.worlds.accounts.past import BEFORE, Past
-from mmx.worlds.accounts.step import Day, initial_state, step
+from mmx.worlds.accounts.past import live_through
 from mmx.worlds.accounts.table import settings_of
 from mmx.worlds.draws import stream
 from mmx.worlds.generate import Simulated, truth_of
@@ -95,34 +92,15 @@ def make_joint(seed: int, settings: dict[str, Any], *, swings: float) -> Joint:
     days = WEEK * (settings["weeks"] + 1)
     account = make_world(seed, kind="randomised", customer=customer, days=days, horizon=settings["horizon"])
     if swings > 0.0:
-        account = replace(account, kind="calm", past=_moved(account, swings))
+        past = live_through(account.truth, "calm", seed, account.days, _levels(account, swings))
+        account = replace(account, kind="calm", past=past)
     first = int(-weekdays(account.truth.calendar.dates[:1])[0]) % WEEK
     rows = slice(first, first + WEEK * settings["weeks"])
     return Joint(account, rows.stop, _shop(account, rows, settings, seed), rows, settings["share"])
 
 
-def _moved(account: AccountWorld, swings: float) -> Past:
-    """A past whose budgets change rarely, times a level of the whole account that holds for four to twelve weeks."""
-    truth, key, level = account.truth, keys_of(account.seed, [PAST]), _levels(account, swings)
-    state = initial_state(truth, luck_of(key, BEFORE, truth.adsets))
-    states, asked, happened, delay, arrival = [state], [], [], [], []
-    before = truth.base * (truth.first_day < 0)
-    for t in range(account.days):
-        luck = luck_of(key, t, truth.adsets)
-        before, _ = next_budgets("calm", truth, t, state, before, luck)
-        budgets = np.round(before * level[t], 2)
-        state, day = step(truth, t, state, budgets[None, :], luck, truth.servable(t))
-        states.append(state)
-        asked.append(budgets)
-        happened.append(day)
-        delay.append(luck.of("delay")[0])
-        arrival.append(luck.of("reported")[0])
-    stacked = Day(*(np.concatenate(values) for values in zip(*happened, strict=True)))
-    budgets = np.stack(asked)
-    return Past(budgets, stacked, np.stack(delay), np.stack(arrival), np.full_like(budgets, np.nan), tuple(states))
-
-
 def _levels(account: AccountWorld, swings: float) -> np.ndarray:
+    """Levels of the account's whole budget (day,) that hold for four to twelve weeks."""
     rng, out = stream(account.seed, "swings"), np.ones(account.days)
     t = 0
     while t < account.days:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mmx.data.ads.history import AccountHistory
     from mmx.rules_settings import RulesSettings
 
+# Of so many log-normal values a coefficient of variation near 0.8 is known to 13 % (1.5 / sqrt(days)).
 ORDER_VALUE_SPREAD, LEAST_SPREAD_DAYS = 0.8, 140
 
 

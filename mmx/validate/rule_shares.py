@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mmx.rules.engine import Decision, Details, Engine
     from mmx.rules.rule import Kind
 
+# Money of the month over the last day's pace, by account in turn: ample, and short ones, which minimum and pacing need.
 MONTHS = (1.1, 0.9, 1.1, 0.7)
 
 

@@ -43,23 +43,26 @@ class Past:
     states: tuple[State, ...]
 
 
-def live_through(truth: Truth, kind: str, seed: int, days: int) -> Past:
-    """Simulate a past of so many days under a behaviour."""
+def live_through(truth: Truth, kind: str, seed: int, days: int, levels: Floats | None = None) -> Past:
+    """Simulate a past of so many days under a behaviour.
+
+    ``levels`` (day,) are what the whole account's budgets are times those of the behaviour; changes then have no known density.
+    """
     key = keys_of(seed, [PAST])
     state = initial_state(truth, luck_of(key, BEFORE, truth.adsets))
     states, asked, happened, delay, arrival, densities = [state], [], [], [], [], []
     before = truth.base * (truth.first_day < 0)
     for t in range(days):
         luck = luck_of(key, t, truth.adsets)
-        budgets, density = next_budgets(kind, truth, t, state, before, luck)
+        before, density = next_budgets(kind, truth, t, state, before, luck)
+        budgets = before if levels is None else np.round(before * levels[t], 2)
         state, day = step(truth, t, state, budgets[None, :], luck, truth.servable(t))
         states.append(state)
         asked.append(budgets)
         happened.append(day)
         delay.append(luck.of("delay")[0])
         arrival.append(luck.of("reported")[0])
-        densities.append(density)
-        before = budgets
+        densities.append(density if levels is None else np.full_like(density, np.nan))
     stacked = Day(*(np.concatenate(values) for values in zip(*happened, strict=True)))
     return Past(np.stack(asked), stacked, np.stack(delay), np.stack(arrival), np.stack(densities), tuple(states))
 
