@@ -1,6 +1,6 @@
 """Search default parameters of the rules that are good for simulated customers on average; see README.md.
 
-Run: python experiments/rule_defaults/run.py [--smoke] [--shares | --value]
+Run: python experiments/rule_defaults/run.py [--smoke] [--shares | --value | --unspent]
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mmx.config import read_config
 from mmx.rules.engine import Engine
 from mmx.validate.rule_policy import RulePolicy
 from mmx.validate.rule_shares import rule_shares
-from mmx.worlds.accounts import AccountWorld, Allocation, make_world, roll
+from mmx.worlds.accounts import AccountWorld, Allocation, Windows, make_world, roll
 
 HERE = Path(__file__).parent
 
@@ -92,11 +92,51 @@ def value(settings: dict[str, Any], engine: Engine) -> dict[str, Any]:
     return mean | {"standard_error": error, "worlds": found.round(6).tolist()}
 
 
+class WholeBudget(RulePolicy):
+    """The rules, but that what they leave unspent goes to all ad sets that are on, in proportion to their budgets."""
+
+    def decide(self, windows: Windows, held: Any) -> tuple[np.ndarray, Any]:
+        """Budgets, (future, ad set), and the next state."""
+        budgets, after = super().decide(windows, held)
+        total = budgets.sum(axis=1, keepdims=True)
+        return budgets * np.where(total > 0.0, np.maximum(held.money / np.maximum(total, 1e-9), 1.0), 1.0), after
+
+
+def unspent(settings: dict[str, Any], engine: Engine) -> dict[str, Any]:
+    """What the defaults leave unspent, and what spending it as well would truly bring, on the accounts of ``--value``.
+
+    Spend and expected profit are shares of what unchanged budgets spend; the last is the true return on the money in question:
+    margin times the revenue that it brings, over it.
+    """
+    own = settings["value"]
+    base = read_config(HERE / "rules.yaml").rules
+    seeds, rows = list(range(1, own["futures"] + 1)), []
+    for i in range(own["worlds"]):
+        world = make_world(own["seed"] + i, days=settings["past"])
+        rules = base.model_copy(update={"margin": world.customer.margin})
+        vectors = np.repeat(engine.space.default[None], len(seeds), axis=0)
+        policies = (Allocation("hold"), RulePolicy(engine, vectors, rules), WholeBudget(engine, vectors, rules))
+        ran = [roll(world, policy, days=settings["days"], seeds=seeds) for policy in policies]
+        spend, profit = (np.array([getattr(o, name).mean() for o in ran]) for name in ("spend", "expected_profit"))
+        rows.append(
+            [*(spend[1:] / spend[0]), *((profit[1:] - profit[0]) / spend[0]), spend[2] - spend[1], profit[2] - profit[1]]
+        )
+    cells = np.array(rows)
+    means = dict(zip(("spend", "spend whole", "gain", "gain whole"), cells[:, :4].mean(axis=0).tolist(), strict=True))
+    lost = cells[:, 2] - cells[:, 3]
+    returned = 1.0 + float(cells[:, 5].sum() / cells[:, 4].sum()) if cells[:, 4].any() else None
+    error = float(lost.std(ddof=1) / np.sqrt(len(lost))) if len(lost) > 1 else None
+    found = means | {"less by spending all": float(lost.mean()), "standard error": error, "return on it": returned}
+    print(found)
+    return found | {"worlds": cells[:, :4].round(6).tolist()}
+
+
 def main() -> None:
     """Search, and store every generation."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shares", action="store_true", help="How often each rule matters at the defaults; stores them.")
     parser.add_argument("--value", action="store_true", help="The defaults against those before they were loosened; stores it.")
+    parser.add_argument("--unspent", action="store_true", help="What the defaults leave unspent, and what it would bring.")
     parser.add_argument("--smoke", action="store_true", help="Two generations on two worlds; stores nothing.")
     args = parser.parse_args()
     smoke = args.smoke
@@ -105,7 +145,7 @@ def main() -> None:
         settings |= {"worlds": 2, "per_generation": 2, "population": 4, "elite": 2, "generations": 2, "days": 7, "futures": 1}
         settings |= {"shares": {"seed": 30000, "worlds": 1, "long": 1, "days": 400}}
         settings |= {"value": {"seed": 41000, "worlds": 1, "futures": 1}}
-    name = "shares" if args.shares else "value" if args.value else "search"
+    name = next((n for n in ("shares", "value", "unspent") if getattr(args, n)), "search")
     store = None if smoke else HERE / "results" / f"{name}.json"
     if store is not None:
         store.parent.mkdir(exist_ok=True)
@@ -117,7 +157,7 @@ def main() -> None:
         counted = {rule: round(share, 6) for rule, share in shares(settings, engine).items()}
         found = {"parameters": dict(zip(engine.space.names, engine.space.default.tolist(), strict=True)), "shares": counted}
     else:
-        found = value(settings, engine)
+        found = {"value": value, "unspent": unspent}[name](settings, engine)
     if store is not None:
         store.write_text(json.dumps(found, indent=1), encoding="utf-8")
 

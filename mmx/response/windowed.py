@@ -22,7 +22,9 @@ def shares(exponent: jax.Array, window: int, length: int) -> jax.Array:
     array, (length, media)
     """
     inside = jnp.arange(len(exponent))[:, None] < window
-    peak = jnp.max(jnp.where(inside, exponent, -jnp.inf), axis=0)
+    # Shares are the same with any peak. Its gradient is not taken: it counts exponents equal to the peak, and a compiler that
+    # computes them twice with other roundings finds none.
+    peak = jax.lax.stop_gradient(jnp.max(jnp.where(inside, exponent, -jnp.inf), axis=0))
     raw = jnp.where(inside, jnp.exp(jnp.where(inside, exponent, 0.0) - peak), 0.0)
     return (raw / raw.sum(axis=0))[:length]
 

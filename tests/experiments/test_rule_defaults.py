@@ -58,3 +58,15 @@ def test_the_defaults_are_compared_with_those_before(capsys):
     found = study.value(settings, Engine())
     assert found["difference"] == pytest.approx(found["now"] - found["before"])
     assert found["standard_error"] is None and capsys.readouterr().out
+
+
+def test_what_is_left_unspent_is_spent_by_the_other_policy(capsys):
+    study = script("rule_defaults/run")
+    settings = yaml.safe_load((SCRIPTS / "rule_defaults" / "config.yaml").read_text(encoding="utf-8"))
+    settings |= {"value": {"seed": settings["seed"], "worlds": 1, "futures": 2}, "days": 3}
+    found = study.unspent(settings, Engine())
+    assert found["spend"] < found["spend whole"] < 1.2  # Of a day that may spend up to three quarters more than its budget.
+    assert found["less by spending all"] == pytest.approx(found["gain"] - found["gain whole"])
+    spent = found["spend whole"] - found["spend"]
+    assert found["less by spending all"] == pytest.approx(spent * (1.0 - found["return on it"]))
+    assert capsys.readouterr().out
