@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mmx.rules.window import Window
 
 CENTS = 100
-IDLE = "not running"
+IDLE, NEVER = "not running", "no budget and never frozen"
 
 
 @dataclass(frozen=True)
@@ -203,15 +203,27 @@ def _adset(
     guardrails = [r for r, binds in zip(engine.of("guardrail"), details.binds, strict=True) if binds[a]]
     edits = [r for r, skipped in zip(engine.of("edit"), details.left_out, strict=True) if skipped[a]]
     bound: Sequence[Any] = [*guardrails, *edits]
+    now, factor = round(float(numbers["budget"][a]) * CENTS), float(decision.factor[a])
     return AdSetAdvice(
         history.adsets[a],
         history.campaigns[history.campaign_of[a]],
-        round(float(numbers["budget"][a]) * CENTS),
+        now,
         int(cents[a]),
-        float(decision.factor[a]) if rule else 1.0,
+        factor if rule else 1.0,
         rule.name if rule else IDLE,
         rule.group if rule else IDLE,
-        _sentence(rule.reason, numbers, a) if rule else "no budget and never frozen",
+        _sentence(rule.reason, numbers, a) + shared(factor, float(details.scale), cents[a] - now, bool(guardrails))
+        if rule
+        else NEVER,
         tuple(r.name for r, changed in zip(engine.of("modifier"), details.modified, strict=True) if rule and changed[a]),
         tuple((r.name, _sentence(r.reason, numbers, a)) for r in bound) if rule else (),
     )
+
+
+def shared(factor: float, scale: float, change: int, bound: bool) -> str:
+    """Why a budget moves against its rule: the money of the day is shared out, by one scale on all that was decided."""
+    if factor < 1.0 < scale and change > 0:
+        return "; more all the same: the day's money is shared out, and others are not to move or at their limits"
+    if factor > 1.0 and change < 0 and not bound:
+        return "; less all the same: the day's money does not suffice for what was decided"
+    return ""

@@ -71,6 +71,8 @@ class Details(NamedTuple):
         Guardrails that a budget rests on; none where the budget was held, left out, or where money is short for all.
     left_out : array of bool, (edit rule, ad set)
         Edit rules that left out a move.
+    scale : scalar
+        What all that was decided is times, so that the money of the day is shared out.
     """
 
     view: dict[str, Any]
@@ -78,6 +80,7 @@ class Details(NamedTuple):
     moneys: Any
     binds: Any
     left_out: Any
+    scale: Any
 
 
 class _Chosen(NamedTuple):
@@ -205,7 +208,7 @@ def _decide(
     )
     bound = _bound(bounds, last.scale * want, last.budget) & ~(forced | chosen.fixed | kept & (move > 0.0) | last.short)
     skipped = jnp.stack(left_out) & (move > 0.0) if left_out else jnp.zeros((0, len(want)), bool)
-    return decision, Details(dict(view), modified, jnp.stack(jnp.broadcast_arrays(*moneys)), bound, skipped)
+    return decision, Details(dict(view), modified, jnp.stack(jnp.broadcast_arrays(*moneys)), bound, skipped, last.scale)
 
 
 def _first(engine: Engine, values: dict[str, View], view: View, running: Any) -> _Chosen:

@@ -20,6 +20,7 @@ from mmx.errors import InputError
 from mmx.mmm.posterior import Posterior
 from mmx.mmm.quantities import effects, roas_draws
 from mmx.mmm.store import read
+from mmx.rules.advice import shared
 from mmx.workflows.rules_from import incrementality
 
 from ..command_line import UNTRACKED, Answer, mmx
@@ -172,3 +173,31 @@ def test_a_platform_lays_its_rules_over_the_customers(account: Path, project: Pa
     settings = read_config(None, customer="acme", platform="meta")
     assert settings.rules.values == {"step_up.share": 0.06, "step_down.share": 0.1}
     assert settings.tune.objectives == {"profit": 1.0, "roas": 2.0}
+
+
+def test_a_budget_that_moves_against_its_rule_says_why(account: Path, ran: tuple[Path, Answer]) -> None:
+    """With much less money than budgets all that is decided is scaled down, raises too."""
+    day = round(0.7 * sum(float(row["budget_now"]) for row in content_of(ran[0])["adsets"]), 2)
+    out = account.parent / "short"
+    answer = mmx("rules", "run", account, UNTRACKED, "--out", out, f"rules.daily_budget={day}", "rules.response=prior")
+    assert answer.code == 0, answer.said
+    rows = content_of(out)["adsets"]
+    raised = {row["adset"] for row in rows if float(row["factor"]) > 1.0}
+    assert raised and raised == {row["adset"] for row in rows if "; less all the same" in row["reason"]}
+    assert all(float(row["budget"]) < float(row["budget_now"]) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("factor", "scale", "change", "bound", "said"),
+    [
+        (0.8, 1.4, 500, True, "; more all the same"),  # The largest step binds: it goes up against its rule even so.
+        (0.8, 1.4, -500, False, ""),
+        (0.8, 0.9, 500, True, ""),  # A minimum holds it up, and is named.
+        (1.2, 0.7, -500, False, "; less all the same"),
+        (1.2, 0.7, -500, True, ""),  # A cap is named.
+        (1.2, 1.4, 500, False, ""),
+    ],
+)
+def test_only_what_is_shared_out_is_said_so(factor: float, scale: float, change: int, bound: bool, said: str) -> None:
+    sentence = shared(factor, scale, change, bound)
+    assert sentence.startswith(said) and bool(sentence) == bool(said)

@@ -53,9 +53,10 @@ class SimulatedAccount:
 
 
 def simulate_account(name: str, *, seed: int) -> SimulatedAccount:
-    """Simulate one of ``WORLDS``."""
+    """Simulate one of ``WORLDS``; its margin is in the settings, as a customer knows it."""
     world = make_world(seed, kind=WORLDS[name])
-    return SimulatedAccount(ad_table(world, world.days), truth_of(world, name), settings_of(world, name), world)
+    settings = settings_of(world, name) | {"rules": {"margin": round(world.customer.margin, 4)}}
+    return SimulatedAccount(ad_table(world, world.days), truth_of(world, name), settings, world)
 
 
 def ad_table(world: AccountWorld, day: int) -> pd.DataFrame:
