@@ -172,7 +172,9 @@ def find_studies(configs: Sequence[tuple[str, Config, Path | None]]) -> dict[str
             came = f"no output folder of mmx tune for {config.name} under {config.output.dir}"
             problems.append(Problem(named, came, "a finished study", f"Run: mmx tune {named}"))
         elif config.name in found:
-            problems.append(Problem(named, f"the name {config.name} came twice", "one study per customer", "Leave one out."))
+            came = f"the name {config.name} came twice"
+            todo = "Leave one out, or give each customer's configuration a name of its own and tune it again."
+            problems.append(Problem(named, came, "one study per customer", todo))
         else:
             found[config.name] = _read(config, place_of)
     if not problems and len(found) < 2:

@@ -53,9 +53,9 @@ class SimulatedAccount:
 
 
 def simulate_account(name: str, *, seed: int) -> SimulatedAccount:
-    """Simulate one of ``WORLDS``; its margin is in the settings, as a customer knows it."""
+    """Simulate one of ``WORLDS``; the settings have a name by seed, and the margin, as a customer knows it."""
     world = make_world(seed, kind=WORLDS[name])
-    settings = settings_of(world, name) | {"rules": {"margin": round(world.customer.margin, 4)}}
+    settings = settings_of(world, f"{name}_{seed}") | {"rules": {"margin": round(world.customer.margin, 4)}}
     return SimulatedAccount(ad_table(world, world.days), truth_of(world, name), settings, world)
 
 

@@ -57,6 +57,7 @@ def test_a_simulated_account_is_written_with_truth_and_settings(name, tmp_path):
     settings = yaml.safe_load(paths[2].read_text(encoding="utf-8"))
     assert len(table) == len(made.table) and truth == made.truth and truth["kind"] == made.world.kind
     assert settings["ads"]["files"] == [f"{name}.csv"] and settings["ads"]["immature_days"] == made.world.truth.immature_days
+    assert settings["name"] == f"{name}_2"
     assert settings["rules"] == {"margin": round(made.world.customer.margin, 4)}
     assert set(truth["ad_sets"]) >= set(table["Ad set name"])
     assert truth["best_plan"]["profit"] >= truth["best_plan"]["current_profit"]
